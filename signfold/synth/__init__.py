@@ -1,0 +1,1 @@
+"""Synthetic signers: an animated figure whose true joints are known."""
