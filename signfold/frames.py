@@ -149,3 +149,9 @@ def read_clips(path: str | Path) -> Iterator[tuple[str, Keypoints]]:
         If the file is absent or is no Parquet file.
     """
     yield from from_table(read_parquet(path))
+
+
+def empty() -> Keypoints:
+    """Return the keypoints of a clip without frames."""
+    parts = {part: np.zeros((0, *shape), np.float32) for part, shape in PARTS.items()}
+    return Keypoints(np.zeros(0), **parts)

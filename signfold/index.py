@@ -1,0 +1,255 @@
+"""Who signs what, in which video: the dataset as its files and label tables tell it.
+
+The Snakefile reads the index anew in every job, so this module imports nothing outside the standard library until
+`write` is called.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from signfold import labels
+from signfold.errors import SignfoldError
+from signfold.synth import names as synth
+
+VIDEO_SUFFIXES = frozenset(
+    ".mp4 .m4v .mkv .avi .mov .webm .mpg .mpeg .wmv .flv .3gp .gif .ogv .ts .mts .m2ts".split()
+)
+SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
+VERSION = 1
+FIELDS = ("label", "gloss", "signer", "split")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One video of the index."""
+
+    sample_id: str
+    path: str
+    label: str
+    gloss: str | None = None
+    signer: str | None = None
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Index:
+    """What is in a dataset: `samples` in order of their ids, and (path, reason) of what was left out."""
+
+    samples: tuple[Sample, ...]
+    excluded: tuple[tuple[str, str], ...]
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """The known signers, sorted."""
+        return tuple(sorted({sample.signer for sample in self.samples if sample.signer is not None}))
+
+
+def sample_id_of(relative: str) -> str:
+    """Return the sample id of a path below the dataset's root: no extension, `/` separators, Unicode NFC."""
+    return unicodedata.normalize("NFC", str(Path(relative).with_suffix("")).replace(os.sep, "/"))
+
+
+def shard_of(sample_id: str, shards: int) -> str:
+    """Return the name of a sample's shard: a hash of its id modulo `shards`, or the hash itself if that is 0.
+
+    It depends on nothing else, so that adding a video touches one shard.
+    """
+    digest = hashlib.sha256(sample_id.encode()).hexdigest()
+    if shards == 0:
+        return digest[:16]
+    return f"{int(digest[:16], 16) % shards:0{len(str(shards - 1))}d}"
+
+
+def files_below(root: Path) -> Iterator[str]:
+    """Yield the files below `root` as relative paths, sorted, hidden ones left out, links followed once."""
+    seen: set[tuple[int, int]] = set()
+    for folder, subfolders, files in os.walk(root, followlinks=True):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:
+            subfolders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith("."):
+                yield os.path.relpath(os.path.join(folder, name), root)
+
+
+def _listing(root: Path, dataset: Mapping[str, Any]) -> list[str]:
+    """Return the files of a dataset; those of a synthetic one are known before they are rendered."""
+    if "synth" in dataset and not (root / synth.TRUTH).exists():
+        return synth.clip_names(synth.SynthSettings(**dataset["synth"]))
+    if not root.is_dir():
+        raise SignfoldError(f"{root}: no such folder; set `root` of the dataset to the folder with the videos")
+    return list(files_below(root))
+
+
+def read(dataset: Mapping[str, Any]) -> Index:
+    """Read a dataset as its configuration describes it.
+
+    Parameters
+    ----------
+    dataset
+        `root`, the folder; and how to read it: `match`, a regular expression with the named groups label, gloss,
+        signer, split (all optional) and video (what a label table calls the clip), searched for in the path below the
+        root; `labels`, a table (see `signfold.labels`); `glosses`, label to gloss. A table's word counts more than the
+        path's. One file of `config/datasets/` with the user's own keys over it.
+
+    Returns
+    -------
+    Index
+        Every video with a label, and what was left out and why.
+
+    Raises
+    ------
+    SignfoldError
+        If there is no folder, no video, no match at all, or if two files have one id.
+    """
+    root = Path(dataset["root"])
+    listing = _listing(root, dataset)
+    pattern = _compile(dataset.get("match"))
+    table = labels.read_table(root, dataset["labels"]) if "labels" in dataset else None
+    glosses = labels.read_glosses(root, dataset.get("glosses"))
+    samples, excluded = [], []
+    for relative in listing:
+        found = _describe(relative, pattern, table)
+        if isinstance(found, str):
+            excluded.append((str(root / relative), found))
+            continue
+        label = found["label"]
+        gloss = found["gloss"] or glosses.get(label) or glosses.get(label.lstrip("0"))
+        sample = Sample(sample_id_of(relative), str(root / relative), label, gloss, found["signer"], found["split"])
+        samples.append(sample)
+    if table is not None:
+        excluded += [(row, "in the label table, but there is no such video") for row in table.unused()]
+    if not samples:
+        raise SignfoldError(_nothing_found(root, listing, excluded))
+    return Index(_sorted_unique(samples), tuple(excluded))
+
+
+def _compile(pattern: str | None) -> re.Pattern[str] | None:
+    if pattern is None:
+        return None
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise SignfoldError(f"match: {pattern!r} is no regular expression: {error}") from None
+    unknown = set(compiled.groupindex) - {*FIELDS, "video"}
+    if unknown:
+        raise SignfoldError(f"match: unknown groups {sorted(unknown)} in {pattern!r}; known are {FIELDS} and video")
+    return compiled
+
+
+def _describe(
+    relative: str, pattern: re.Pattern[str] | None, table: labels.LabelTable | None
+) -> dict[str, str | None] | str:
+    """Return label, gloss, signer and split of a file, or the reason why it has none."""
+    name = unicodedata.normalize("NFC", relative)
+    if Path(name).suffix.lower() not in VIDEO_SUFFIXES:
+        return f"not a video file ({Path(name).suffix or 'no extension'})"
+    if not _is_text(name):
+        return "the name is not valid UTF-8; rename the file"
+    found: dict[str, str | None] = dict.fromkeys(FIELDS)
+    key = name
+    if pattern is not None:
+        match = pattern.search(name.replace(os.sep, "/"))
+        if match is None:
+            return "the name does not match the dataset's pattern"
+        groups = match.groupdict()
+        key = groups.pop("video", None) or key
+        found |= groups
+    if table is not None:
+        row = table.take(key)
+        if row is None:
+            return "no row in the label table"
+        found |= {field: value for field, value in row.items() if value}
+    if not found["label"]:
+        return "no label: neither the pattern nor the label table gives one"
+    return _with_split(found)
+
+
+def _with_split(found: dict[str, str | None]) -> dict[str, str | None] | str:
+    split = found["split"]
+    if split and split.lower() not in SPLITS:
+        return f"unknown split {split!r}; known are {', '.join(SPLITS)}"
+    return found | {"split": SPLITS[split.lower()] if split else None, "signer": found["signer"] or None}
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _sorted_unique(samples: list[Sample]) -> tuple[Sample, ...]:
+    by_id: dict[str, Sample] = {}
+    for sample in samples:
+        other = by_id.setdefault(sample.sample_id, sample)
+        if other is not sample:
+            raise SignfoldError(
+                f"two files have the sample id {sample.sample_id!r}: {other.path!r} and {sample.path!r}; rename one"
+            )
+    return tuple(by_id[sample_id] for sample_id in sorted(by_id))
+
+
+def _nothing_found(root: Path, listing: list[str], excluded: list[tuple[str, str]]) -> str:
+    if not listing:
+        return f"{root}: the folder is empty; expected videos ({' '.join(sorted(VIDEO_SUFFIXES))})"
+    examples = "; ".join(f"{path!r}: {reason}" for path, reason in excluded[:3])
+    return f"{root}: none of {len(listing)} files could be used, for example {examples}; mend the dataset's keys"
+
+
+def in_shard(index: Index, shard: str, shards: int) -> Index:
+    """Return the part of an index that belongs to one shard."""
+    return replace(index, samples=tuple(s for s in index.samples if shard_of(s.sample_id, shards) == shard))
+
+
+def fingerprint(samples: tuple[Sample, ...], dataset: Mapping[str, Any]) -> str:
+    """Return a digest of which videos there are and when each was last modified.
+
+    It tells the workflow which shards to extract again, as Snakemake's own comparison of modification times would.
+    """
+    state = hashlib.sha256()
+    for sample in samples:
+        try:
+            modified = os.stat(sample.path).st_mtime_ns
+        except FileNotFoundError:
+            if "synth" not in dataset:
+                raise SignfoldError(f"{sample.path}: the video has gone; run again") from None
+            modified = synth.modified_ns(synth.SynthSettings(**dataset["synth"]))
+        state.update(f"{sample.sample_id}\0{modified}\0".encode())
+    return state.hexdigest()[:16]
+
+
+def digest(index: Index, *fields: str) -> str:
+    """Return a digest of the named fields of all samples."""
+    state = hashlib.sha256()
+    for sample in index.samples:
+        state.update("\0".join(str(getattr(sample, field)) for field in fields).encode() + b"\1")
+    return state.hexdigest()[:16]
+
+
+def write(index: Index, shards: int, out: Path, out_excluded: Path) -> None:
+    """Write `index.parquet` (one row a video) and `index.excluded.csv` (path, reason)."""
+    import pandas as pd
+    import pyarrow as pa
+
+    from signfold import files
+
+    columns = ("sample_id", "path", *FIELDS)
+    table = pa.table({name: pa.array([getattr(s, name) for s in index.samples], pa.string()) for name in columns})
+    table = table.append_column("shard", pa.array([shard_of(s.sample_id, shards) for s in index.samples], pa.string()))
+    with files.whole(out_excluded) as temporary:
+        printable = [(path.encode("utf-8", "backslashreplace").decode(), reason) for path, reason in index.excluded]
+        pd.DataFrame(printable, columns=["path", "reason"]).to_csv(temporary, index=False)
+    files.write_parquet(table, out, {"version": VERSION, "shards": shards, "excluded": len(index.excluded)})
