@@ -1,0 +1,160 @@
+"""Evaluation: every clip scored once by a model that never saw its signer, pooled over folds, with intervals."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from signfold import breakdown
+from signfold.errors import SignfoldError
+from signfold.files import read_parquet, whole, write_json, write_parquet
+from signfold.fusion import STREAMS
+from signfold.metrics import Scored, bootstrap, calibration
+from signfold.pooling import Pool, bootstrap_groups, check_cover, pool_folds
+from signfold.protocol import majority, protocol, shared_signers
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """Options of the section `evaluation`.
+
+    Parameters
+    ----------
+    bootstrap
+        Number of resamples behind each interval.
+    confidence
+        Coverage of the intervals.
+    fusion
+        Weights of joint, bone, joint_motion and bone_motion, in this order; only those of trained streams count.
+    """
+
+    bootstrap: int = 2000
+    confidence: float = 0.95
+    fusion: Sequence[float] = (2.0, 2.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if len(self.fusion) != len(STREAMS) or min(self.fusion) < 0:
+            raise SignfoldError(
+                f"evaluation.fusion: found {list(self.fusion)}; give four weights, 0 or more: {', '.join(STREAMS)}"
+            )
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The fusion weight of each stream."""
+        return dict(zip(STREAMS, map(float, self.fusion), strict=True))
+
+
+def evaluate(
+    model_dirs: Mapping[tuple[str, str], Path],
+    fold_files: Mapping[str, Path],
+    manifest: Path,
+    out: Path,
+    settings: EvaluationSettings,
+    seed: int = 0,
+) -> None:
+    """Pool the folds' test predictions and write the folder `out`.
+
+    Parameters
+    ----------
+    model_dirs
+        For each (fold, stream) the model's folder, with predictions.parquet and metrics.json.
+    fold_files
+        For each fold its table of roles.
+    manifest
+        The manifest, for labels, glosses and the number of classes.
+    out
+        Folder of metrics.json, predictions.parquet, per_signer.csv, per_class.csv, per_fold.csv, confusions.csv,
+        calibration.csv and streams.csv.
+    settings, seed
+        Options; seed of the bootstrap.
+
+    Raises
+    ------
+    SignfoldError
+        If a clip would be scored twice or not at all, or a model's predictions do not belong to its fold.
+    """
+    items = read_parquet(manifest).to_pandas()
+    folds = {fold: read_parquet(path).to_pandas() for fold, path in fold_files.items()}
+    check_cover(folds, items, fold_files)
+    pool = pool_folds(model_dirs, folds, items, settings.weights)
+    group, unit = bootstrap_groups(pool.clips)
+
+    def interval(scored: Scored) -> dict[str, dict[str, float]]:
+        return bootstrap(scored, group, settings.bootstrap, settings.confidence, seed)
+
+    broken_down = {
+        "per_fold": breakdown.per_fold(pool.clips, pool.scored, _validation(model_dirs)),
+        "per_signer": breakdown.per_signer(pool.clips, pool.scored, settings.confidence),
+        "per_class": breakdown.per_class(pool.clips, pool.scored, items),
+        "confusions": breakdown.confusions(pool.scored, items),
+        "calibration": calibration(pool.scored),
+        "streams": breakdown.streams(pool.streams, pool.scored, interval),
+    }
+    streams = sorted({stream for _, stream in model_dirs}, key=STREAMS.index)
+    sentence = protocol(folds, pool.clips, streams, unit, settings.confidence, settings.bootstrap)
+    drawn = {"unit": unit, "groups": len(np.unique(group)), "resamples": settings.bootstrap, "seed": seed}
+    summary = {
+        **interval(pool.scored),
+        "protocol": sentence,
+        "interval": {**drawn, "confidence": settings.confidence},
+        **_sizes(pool, items),
+        "folds": list(folds),
+        "streams": streams,
+        "fusion": {stream: settings.weights[stream] for stream in streams},
+        "chance": 1 / pool.scored.classes,
+        "majority": majority(folds, pool.clips),
+        "signers_shared": bool(shared_signers(folds)),
+        "spread": breakdown.spread(broken_down["per_fold"], broken_down["per_signer"]),
+        "per_fold": json.loads(broken_down["per_fold"].to_json(orient="records")),
+        "version": VERSION,
+    }
+    write_json(out / "metrics.json", summary)
+    write_parquet(_predictions(pool), out / "predictions.parquet", {"version": VERSION, "classes": pool.scored.classes})
+    for name, table in broken_down.items():
+        with whole(out / f"{name}.csv") as temporary:
+            table.to_csv(temporary, index=False)
+    log.info("top-1 of %d clips: %s; %s", len(pool.clips), summary["top1"], sentence)
+
+
+def _sizes(pool: Pool, items: pd.DataFrame) -> dict[str, int | None]:
+    """Return how much was tested; no number of signers where a clip has none."""
+    known = pool.clips["signer"].notna().all()
+    return {
+        "clips": len(pool.clips),
+        "untested": int((items["copy"] == 0).sum()) - len(pool.clips),
+        "signers": int(pool.clips["signer"].nunique()) if known else None,
+        "classes": pool.scored.classes,
+        "classes_tested": int(pool.clips["class_id"].nunique()),
+    }
+
+
+def _validation(model_dirs: Mapping[tuple[str, str], Path]) -> dict[str, float]:
+    """Return for each fold the mean validation top-1 of its streams, as far as the models tell it."""
+    values: dict[str, list[float]] = {}
+    for (fold, _), path in model_dirs.items():
+        if (path / "metrics.json").exists():
+            value = json.loads((path / "metrics.json").read_text(encoding="utf-8")).get("val", {}).get("top1")
+            if value is not None:
+                values.setdefault(fold, []).append(value)
+    return {fold: float(np.mean(found)) for fold, found in values.items()}
+
+
+def _predictions(pool: Pool) -> pa.Table:
+    clips, scored = pool.clips, pool.scored
+    columns = clips[["sample_id", "fold", "signer", "class_id", "label", "gloss"]].assign(
+        predicted=scored.predicted.astype(np.int32), rank=scored.rank.astype(np.int32), confidence=scored.confidence
+    )
+    table = pa.Table.from_pandas(columns, preserve_index=False)
+    flat = pa.array(pool.scores.ravel())
+    return table.append_column("probabilities", pa.FixedSizeListArray.from_arrays(flat, scored.classes))

@@ -1,0 +1,207 @@
+"""What is measured on scored clips, and how sure one can be of it: point values, and bootstrap intervals over groups.
+
+Every metric here is a function of sums over clips (hits, per-class counts, per-bin counts). So a resample of signers is
+a vector of weights, and 2000 resamples are a few matrix products, also with 30,000 clips of 999 classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.stats import binomtest
+from sklearn.metrics import accuracy_score, f1_score, recall_score
+
+BINS = 15
+METRICS = ("top1", "top5", "macro_f1", "balanced_accuracy", "ece")
+_COLUMNS = ("truth", "predicted", "rank", "confidence")
+# Weights of one block of resamples, as float64: 64 MB.
+_BLOCK = 8_000_000
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What is left of N clips' scores once they are compared with the truth.
+
+    Parameters
+    ----------
+    truth, predicted
+        (N,) class ids.
+    rank
+        (N,) place of the truth among the K scores, from 1.
+    confidence
+        (N,) probability of the predicted class.
+    classes
+        K.
+    """
+
+    truth: np.ndarray
+    predicted: np.ndarray
+    rank: np.ndarray
+    confidence: np.ndarray
+    classes: int
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Scored]) -> Scored:
+        """Return the clips of all `parts`, in their order."""
+        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
+        return cls(**columns, classes=parts[0].classes)
+
+    def take(self, index: np.ndarray) -> Scored:
+        """Return the clips at `index` (positions or a mask)."""
+        return Scored(**{name: getattr(self, name)[index] for name in _COLUMNS}, classes=self.classes)
+
+
+def score(scores: np.ndarray, truth: np.ndarray) -> Scored:
+    """Compare class probabilities (N, K) with the truth (N,).
+
+    Equal scores rank in the order of class ids, so that rank 1 and the prediction (the first of the best) always agree.
+    """
+    own = scores[np.arange(len(truth)), truth][:, None]
+    earlier = np.arange(scores.shape[1]) < truth[:, None]
+    rank = 1 + (scores > own).sum(1) + ((scores == own) & earlier).sum(1)
+    return Scored(truth, scores.argmax(1), rank, scores.max(1), scores.shape[1])
+
+
+def point(scored: Scored) -> dict[str, float]:
+    """Return the value of each of `METRICS`.
+
+    Macro F1 and balanced accuracy (macro recall) average over the classes that have a clip here: the recall of a class
+    without one is undefined. With K <= 5, top-5 is 1 by definition.
+    """
+    present = np.unique(scored.truth)
+    options = {"labels": present, "average": "macro", "zero_division": 0}
+    return {
+        "top1": float(accuracy_score(scored.truth, scored.predicted)),
+        "top5": float((scored.rank <= 5).mean()),
+        "macro_f1": float(f1_score(scored.truth, scored.predicted, **options)),
+        "balanced_accuracy": float(recall_score(scored.truth, scored.predicted, **options)),
+        "ece": calibration_error(calibration(scored)),
+    }
+
+
+def bins(confidence: np.ndarray) -> np.ndarray:
+    """Return for each confidence its bin of `BINS` equal ones, closed at the top: (0, 1/15], (1/15, 2/15], ..."""
+    return np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+
+
+def calibration(scored: Scored) -> pd.DataFrame:
+    """Return per confidence bin: `low`, `high`, `clips`, mean `confidence`, `accuracy` (NaN where no clip falls)."""
+    index = bins(scored.confidence)
+    clips = np.bincount(index, minlength=BINS)
+    with np.errstate(invalid="ignore"):
+        confidence = np.bincount(index, scored.confidence, BINS) / clips
+        accuracy = np.bincount(index, scored.predicted == scored.truth, BINS) / clips
+    edges = np.linspace(0, 1, BINS + 1)
+    return pd.DataFrame(
+        {"low": edges[:-1], "high": edges[1:], "clips": clips, "confidence": confidence, "accuracy": accuracy}
+    )
+
+
+def calibration_error(table: pd.DataFrame) -> float:
+    """Return the expected calibration error of a `calibration` table (Guo et al. 2017, equation 3)."""
+    gap = (table["confidence"] - table["accuracy"]).abs().fillna(0)
+    return float((gap * table["clips"]).sum() / table["clips"].sum())
+
+
+def bootstrap(
+    scored: Scored, groups: np.ndarray, resamples: int, confidence: float, seed: int
+) -> dict[str, dict[str, float]]:
+    """Return each metric as {value, low, high}: percentile intervals from resampling groups with replacement.
+
+    Clips of one signer are alike, so signers are drawn, not clips: an interval over clips would be far too narrow.
+
+    Parameters
+    ----------
+    scored
+        N clips.
+    groups
+        (N,) signer, or whatever is drawn together.
+    resamples, confidence, seed
+        Number of draws; coverage, such as 0.95; seed of the draws.
+    """
+    samples = resampled(scored, groups, resamples, seed)
+    tail = (1 - confidence) / 2
+    ends = {name: np.quantile(samples[name], (tail, 1 - tail)) for name in METRICS}
+    return {
+        name: {"value": value, "low": float(ends[name][0]), "high": float(ends[name][1])}
+        for name, value in point(scored).items()
+    }
+
+
+def resampled(scored: Scored, groups: np.ndarray, resamples: int, seed: int) -> dict[str, np.ndarray]:
+    """Return each metric on every resample of the groups, as (resamples,)."""
+    sums = _Sums.of(scored, np.unique(groups, return_inverse=True)[1])
+    blocks = [sums.metrics(weights) for weights in draws(sums.groups, resamples, seed)]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in METRICS}
+
+
+def draws(groups: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield blocks (B, groups) of how often each group was drawn, `resamples` rows in all.
+
+    The draws depend on the number of groups and the seed alone, so that two models are compared on the same ones.
+    """
+    rng = np.random.default_rng(seed)
+    block = max(1, _BLOCK // groups)
+    for start in range(0, resamples, block):
+        rows = min(block, resamples - start)
+        drawn = rng.integers(groups, size=(rows, groups)) + groups * np.arange(rows)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=rows * groups).reshape(rows, groups).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Per group: clips and hits (G,), and sparse counts per class (G, K) and per confidence bin (G, BINS)."""
+
+    groups: int
+    hits: sparse.csr_array
+    true: sparse.csr_array
+    predicted: sparse.csr_array
+    correct: sparse.csr_array
+    gap: sparse.csr_array
+
+    @classmethod
+    def of(cls, scored: Scored, group: np.ndarray) -> _Sums:
+        groups = int(group.max()) + 1
+        hit = scored.predicted == scored.truth
+
+        def table(column: np.ndarray, value: np.ndarray, width: int) -> sparse.csr_array:
+            return sparse.csr_array((value.astype(np.float64), (group, column)), shape=(groups, width))
+
+        one = np.ones(len(group))
+        hits = table(np.zeros(len(group), int), one, 3)
+        hits += table(np.ones(len(group), int), hit, 3) + table(np.full(len(group), 2), scored.rank <= 5, 3)
+        return cls(
+            groups,
+            hits,
+            table(scored.truth, one, scored.classes),
+            table(scored.predicted, one, scored.classes),
+            table(scored.truth, hit, scored.classes),
+            table(bins(scored.confidence), scored.confidence - hit, BINS),
+        )
+
+    def metrics(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        """Return each metric (B,) under `weights` (B, G) of the groups."""
+        clips, top1, top5 = self.hits.T @ weights.T
+        true, predicted, correct = (table.T @ weights.T for table in (self.true, self.predicted, self.correct))
+        present = np.maximum((true > 0).sum(0), 1)
+        f1 = 2 * correct / np.maximum(true + predicted, 1)
+        return {
+            "top1": top1 / clips,
+            "top5": top5 / clips,
+            "macro_f1": (f1 * (true > 0)).sum(0) / present,
+            "balanced_accuracy": (correct / np.maximum(true, 1)).sum(0) / present,
+            "ece": np.abs(self.gap.T @ weights.T).sum(0) / clips,
+        }
+
+
+def wilson(hits: int, clips: int, confidence: float) -> tuple[float, float]:
+    """Return Wilson's interval of a share, over clips: what one signer's clips say about that signer."""
+    interval = binomtest(int(hits), int(clips)).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
