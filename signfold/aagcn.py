@@ -157,14 +157,12 @@ class AAGCN(nn.Module):
         Width and dropout.
     """
 
-    def __init__(
-        self, adjacency: NDArray, channels: int, classes: int, settings: ModelSettings | None = None
-    ) -> None:
+    def __init__(self, adjacency: NDArray, channels: int, classes: int, settings: ModelSettings | None = None) -> None:
         super().__init__()
         settings = settings or ModelSettings()
         graph = torch.as_tensor(adjacency, dtype=torch.float32)
         self.norm = nn.BatchNorm1d(channels * graph.shape[-1])
-        blocks = []
+        blocks: list[Block] = []
         width = channels
         for published, stride in BLOCKS:
             wider = settings.channels(published)

@@ -1,0 +1,375 @@
+"""Training one stream on one fold: the loop, its outputs, and going on after a kill.
+
+The epoch is chosen on the validation part, and the test part is scored once, with the chosen weights. Every random
+number depends on (seed, epoch, sample) alone, and the learning rate on what has been done, so that a checkpoint is
+weights, optimiser and history, and a run that was killed ends with the weights that it would have had.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import math
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+import signfold
+from signfold import checkpoint as checkpoints
+from signfold import files, weights
+from signfold.aagcn import AAGCN, ModelSettings, parameter_count
+from signfold.batches import Batch, Fold, Samples, Shards, in_order, load, read_fold, shuffled
+from signfold.errors import SignfoldError
+from signfold.recipe import TrainingSettings, learning_rate, make_optimiser, precision
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+SAVE_EVERY_SECONDS = 60.0
+EVALUATION_BATCH = 64
+COLUMNS = ("epoch", "lr", "train_loss", "train_top1", "val_loss", "val_top1", "seconds")
+
+
+@dataclass
+class State:
+    """How far training is. With weights and optimiser, all that a checkpoint holds."""
+
+    epoch: int = 0
+    step: int = 0  # within the epoch
+    loss: float = 0.0  # weighted sum within the epoch
+    weight: float = 0.0
+    correct: int = 0
+    seconds: float = 0.0  # spent in the epoch so far
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0  # from 1
+    best: dict[str, Tensor] | None = None
+
+    def losses(self) -> list[float]:
+        """Return the loss of each finished epoch: validation's, or training's where nobody validates."""
+        return [row["train_loss"] if math.isnan(row["val_loss"]) else row["val_loss"] for row in self.history]
+
+
+@dataclass
+class Run:
+    """What stays the same throughout."""
+
+    fold: Fold
+    shards: Shards
+    stream: str
+    settings: TrainingSettings
+    seed: int
+    model: AAGCN
+    optimiser: torch.optim.Optimizer
+    device: torch.device
+    select: str
+
+    def forward(self, x: NDArray[np.float32]) -> Tensor:
+        """Return float32 logits of a batch."""
+        dtype = precision(self.settings, self.device)
+        inputs = torch.from_numpy(x).to(self.device, non_blocking=True)
+        with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
+            return self.model(inputs).float()
+
+
+def train(
+    fold_file: Path,
+    tensors: Sequence[Path],
+    out: Path,
+    *,
+    stream: str,
+    settings: TrainingSettings,
+    model_settings: ModelSettings,
+    seed: int,
+    threads: int,
+    audit: Path,
+    checkpoint: Path,
+    initial: Path | None = None,
+    dataset: str = "",
+) -> None:
+    """Train on a fold's training part, choose the epoch on its validation part, and score its test part once.
+
+    Parameters
+    ----------
+    fold_file
+        `folds/{fold}.parquet`.
+    tensors
+        The shards' `.npy` files, each with its `.parquet` beside it.
+    out
+        Where `model.safetensors`, `provenance.json`, `metrics.json`, `history.csv` and `predictions.parquet` go.
+    stream
+        One of `streams.STREAMS`.
+    settings, model_settings
+        The configuration's sections `training` and `model`.
+    seed
+        Fixes initial weights, order and variation: on a CPU, the same seed and number of threads give the same weights.
+    threads
+        CPU threads.
+    audit
+        `folds/audit.json`, which must have passed.
+    checkpoint
+        Where to keep what is needed to go on after a kill. Removed when done.
+    initial
+        A `model.safetensors` to start from, with its `provenance.json` beside it.
+    dataset
+        Name of the data set, within which signers are compared with those that `initial` has seen.
+
+    Raises
+    ------
+    SignfoldError
+        If the fold leaks, tensors do not fit it, initial weights do not fit or have seen test clips, or the loss is not
+        finite.
+    """
+    begin(threads)
+    fold, shards = read_fold(fold_file, audit), Shards(tensors)
+    for samples in fold.roles.values():
+        shards.check(samples)
+    run = prepare(fold, shards, stream, settings, model_settings, seed)
+    if initial is not None:
+        weights.start_from(run.model, initial, fold=fold, tensors=shards.metadata, dataset=dataset)
+    depends = {"training": asdict(settings), "model": asdict(model_settings), "stream": stream, "seed": seed}
+    depends |= {"tensors": shards.metadata, "version": VERSION, "select": run.select}
+    identity = checkpoints.digest(depends, [fold_file, *([initial] if initial else [])])
+    state = fit(run, checkpoint, identity, out / "history.csv")
+    write_outputs(run, state, out, model_settings, weights.provenance_of(fold, dataset, initial))
+    checkpoint.unlink(missing_ok=True)
+
+
+def begin(threads: int) -> None:
+    """Set what holds for the whole process: number of threads, and the same results every time."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+
+
+def prepare(
+    fold: Fold, shards: Shards, stream: str, settings: TrainingSettings, model_settings: ModelSettings, seed: int
+) -> Run:
+    """Return a run with a fresh network, whose weights depend on the seed alone."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(seed)
+    model = weights.build(shards.metadata, len(fold.labels), model_settings).to(device)
+    select = settings.select if len(fold.roles["val"]) else "last"
+    return Run(fold, shards, stream, settings, seed, model, make_optimiser(model, settings), device, select)
+
+
+def fit(run: Run, checkpoint: Path, identity: str, history: Path) -> State:
+    """Train from where the checkpoint is, or from the start, to the end; leave the chosen weights in the model."""
+    state = restore(run, checkpoint, identity)
+    while state.epoch < run.settings.epochs and not _out_of_patience(run, state):
+        train_epoch(run, state, lambda: keep(run, state, checkpoint, identity))
+        end_epoch(run, state)
+        write_history(history, state)
+        keep(run, state, checkpoint, identity)
+    if run.select == "best" and state.best is not None:
+        run.model.load_state_dict(state.best)
+    return state
+
+
+def restore(run: Run, checkpoint: Path, identity: str) -> State:
+    """Return the state of the checkpoint, its weights and optimiser loaded; a fresh one where there is none."""
+    saved = checkpoints.load(checkpoint, identity)
+    if saved is None:
+        return State()
+    run.model.load_state_dict(saved.pop("model"))
+    run.optimiser.load_state_dict(saved.pop("optimiser"))
+    state = State(**saved)
+    log.info("going on at epoch %d, step %d", state.epoch + 1, state.step + 1)
+    return state
+
+
+def keep(run: Run, state: State, checkpoint: Path, identity: str) -> None:
+    """Write a checkpoint."""
+    saved = {"model": run.model.state_dict(), "optimiser": run.optimiser.state_dict(), **vars(state)}
+    checkpoints.save(checkpoint, saved, identity)
+
+
+def _out_of_patience(run: Run, state: State) -> bool:
+    patience = run.settings.patience
+    if patience is None or not len(run.fold.roles["val"]):
+        return False
+    return len(state.history) - state.best_epoch >= patience
+
+
+def train_epoch(run: Run, state: State, keep_state: Any) -> None:
+    """Do the steps of an epoch that are not yet done; keep the state every minute or so."""
+    samples = run.fold.roles["train"]
+    batches = shuffled(len(samples), run.settings.batch_size, run.seed, state.epoch)
+    variation = (run.settings.augmentation, run.seed, state.epoch)
+    coming = load(run.shards, samples, batches[state.step :], run.stream, variation)
+    label = f"epoch {state.epoch + 1}/{run.settings.epochs}"
+    bar = tqdm(coming, label, len(batches), initial=state.step, unit="step", mininterval=_interval(), leave=False)
+    run.model.train()
+    last = saved = time.monotonic()
+    for batch in bar:
+        train_step(run, state, batch, len(batches))
+        now = time.monotonic()
+        state.seconds, last = state.seconds + now - last, now
+        if now - saved > SAVE_EVERY_SECONDS and state.step < len(batches):
+            keep_state()
+            saved = now
+
+
+def _interval() -> float:
+    """Return seconds between refreshes of a progress bar: in a log, each is a line."""
+    return 0.5 if sys.stderr.isatty() else 10.0
+
+
+def train_step(run: Run, state: State, batch: Batch, steps: int) -> None:
+    """Do one step of `steps` in the epoch."""
+    settings, samples = run.settings, run.fold.roles["train"]
+    done = (state.epoch * steps + state.step) / (settings.epochs * steps)
+    for group in run.optimiser.param_groups:
+        group["lr"] = learning_rate(settings, done, state.losses())
+    torch.manual_seed((run.seed * 1_000_003 + state.epoch) * 1_000_003 + state.step)  # dropout
+    targets = torch.from_numpy(samples.class_id[batch.index]).to(run.device)
+    weight = torch.from_numpy(samples.weight[batch.index]).to(run.device)
+    logits = run.forward(batch.x)
+    losses = functional.cross_entropy(logits, targets, reduction="none", label_smoothing=settings.label_smoothing)
+    loss = (losses * weight).sum() / weight.sum()
+    run.optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(run.model.parameters(), settings.clip_grad or math.inf)
+    if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+        raise _not_finite(samples, batch, state)
+    run.optimiser.step()
+    state.step += 1
+    state.loss += loss.item() * weight.sum().item()
+    state.weight += weight.sum().item()
+    state.correct += int((logits.argmax(1) == targets).sum())
+
+
+def _not_finite(samples: Samples, batch: Batch, state: State) -> SignfoldError:
+    ids = ", ".join(samples.sample_id[batch.index])
+    return SignfoldError(
+        f"training: the loss or its gradient is not finite in epoch {state.epoch + 1}, step {state.step + 1}. "
+        f"Look at the tensors of these samples, or lower training.learning_rate: {ids}"
+    )
+
+
+def end_epoch(run: Run, state: State) -> None:
+    """Measure the validation part, note the epoch in the history, and remember its weights if it is the best."""
+    start = time.monotonic()
+    count = len(run.fold.roles["train"])
+    scores = score(logits_of(run, "val"), run.fold.roles["val"].class_id)
+    row = {
+        "epoch": state.epoch + 1,
+        "lr": run.optimiser.param_groups[0]["lr"],
+        "train_loss": state.loss / state.weight,
+        "train_top1": state.correct / count,
+        "val_loss": scores["loss"],
+        "val_top1": scores["top1"],
+        "seconds": state.seconds + time.monotonic() - start,
+    }
+    if not state.history or row["val_loss"] < min(past["val_loss"] for past in state.history):
+        state.best_epoch = state.epoch + 1
+        if run.select == "best":
+            state.best = {name: value.detach().clone() for name, value in run.model.state_dict().items()}
+    state.history.append(row)
+    log.info(" ".join(f"{key} {value:.4g}" for key, value in row.items()))
+    state.epoch, state.step = state.epoch + 1, 0
+    state.loss = state.weight = state.seconds = 0.0
+    state.correct = 0
+
+
+def logits_of(run: Run, role: str) -> NDArray[np.float32]:
+    """Return the logits of a role's samples, shape (N, K)."""
+    samples = run.fold.roles[role]
+    batches = in_order(len(samples), EVALUATION_BATCH)
+    run.model.eval()
+    with torch.no_grad():
+        parts = [run.forward(batch.x).cpu().numpy() for batch in load(run.shards, samples, batches, run.stream)]
+    return np.concatenate(parts) if parts else np.empty((0, len(run.fold.labels)), np.float32)
+
+
+def score(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> dict[str, float]:
+    """Return top-1, top-5 (both 0 to 1) and mean cross-entropy; NaN without samples."""
+    if not len(truth):
+        return {"top1": math.nan, "top5": math.nan, "loss": math.nan}
+    values, targets = torch.from_numpy(logits).double(), torch.from_numpy(truth)
+    ranked = values.topk(min(5, values.shape[1]), dim=1).indices == targets[:, None]
+    return {
+        "top1": ranked[:, 0].double().mean().item(),
+        "top5": ranked.any(1).double().mean().item(),
+        "loss": functional.cross_entropy(values, targets).item(),
+    }
+
+
+def write_outputs(run: Run, state: State, out: Path, model_settings: ModelSettings, provenance: dict[str, Any]) -> None:
+    """Score validation and test with the chosen weights and write the model, its scores and its predictions."""
+    labels = run.fold.labels
+    weights.save_model(
+        out,
+        run.model,
+        settings=model_settings,
+        tensors=run.shards.metadata,
+        labels=labels,
+        stream=run.stream,
+        provenance=provenance,
+    )
+    logits = {role: logits_of(run, role) for role in ("val", "test")}
+    write_predictions(out / "predictions.parquet", run.fold, logits)
+    write_history(out / "history.csv", state)
+    scores = {role: score(logits[role], run.fold.roles[role].class_id) for role in logits}
+    files.write_json(out / "metrics.json", {**describe(run, state), **_without_nan(scores)})
+
+
+def describe(run: Run, state: State) -> dict[str, Any]:
+    """Return what `metrics.json` says besides the scores."""
+    return {
+        "fold": run.fold.name,
+        "stream": run.stream,
+        "seed": run.seed,
+        "epochs": len(state.history),
+        "best_epoch": state.best_epoch if run.select == "best" else len(state.history),
+        "select": run.select,
+        "parameters": parameter_count(run.model),
+        "n_classes": len(run.fold.labels),
+        **{f"n_{role}": len(samples) for role, samples in run.fold.roles.items()},
+        "train_seconds": round(sum(row["seconds"] for row in state.history), 3),
+        "device": torch.cuda.get_device_name() if run.device.type == "cuda" else "cpu",
+        "precision": str(precision(run.settings, run.device)).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "versions": {"signfold": signfold.__version__, "torch": torch.__version__, "numpy": np.__version__},
+    }
+
+
+def _without_nan(scores: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
+    return {role: {k: None if math.isnan(v) else v for k, v in part.items()} for role, part in scores.items()}
+
+
+def write_predictions(path: Path, fold: Fold, logits: dict[str, NDArray[np.float32]]) -> None:
+    """Write one row for each validation and test sample: sample_id, role, class_id, logits [K]."""
+    parts = [
+        pa.table(
+            {
+                "sample_id": pa.array(fold.roles[role].sample_id, pa.string()),
+                "role": pa.array([role] * len(values), pa.string()),
+                "class_id": pa.array(fold.roles[role].class_id, pa.int32()),
+                "logits": pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), pa.float32()), len(fold.labels)),
+            }
+        )
+        for role, values in logits.items()
+    ]
+    files.write_parquet(pa.concat_tables(parts), path, {"classes": list(fold.labels)})
+
+
+def write_history(path: Path, state: State) -> None:
+    """Write one line for each finished epoch; empty where nobody validates."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in state.history:
+        writer.writerow("" if math.isnan(row[column]) else f"{row[column]:.6g}" for column in COLUMNS)
+    files.write_text(path, text.getvalue())

@@ -1,0 +1,95 @@
+"""A small fold with a planted signal, as the stages before training would leave it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from signfold import files
+from signfold.joints import layout
+
+LAYOUT = layout("hands_body_27")
+CHANNELS = ("x", "y")
+FRAMES = 8
+CLASSES = 3
+SIGNERS = {"ann": "train", "ben": "train", "cem": "val", "dia": "test"}
+
+
+@dataclass
+class Example:
+    """Where things are."""
+
+    fold: Path
+    tensors: list[Path]
+    audit: Path
+    out: Path
+    checkpoint: Path
+
+    def arguments(self) -> dict[str, Any]:
+        return {
+            "fold_file": self.fold,
+            "tensors": self.tensors,
+            "audit": self.audit,
+            "out": self.out,
+            "checkpoint": self.checkpoint,
+        }
+
+
+def example(folder: Path, takes: int = 4, rows: list[dict[str, Any]] | None = None, channels=CHANNELS) -> Example:
+    """Write two shards and a fold: each class moves its own joint; a hand is missing in some frames."""
+    generator = np.random.default_rng(0)
+    samples = [(signer, k, take) for signer in SIGNERS for k in range(CLASSES) for take in range(takes)]
+    tensors = generator.normal(0, 0.3, (len(samples), len(channels), FRAMES, len(LAYOUT.joints))).astype(np.float32)
+    for i, (_, k, _) in enumerate(samples):
+        tensors[i, :, :, 5 * k : 5 * k + 5] += 1.5
+        tensors[i, :, : i % 3, list(LAYOUT.hand("left"))] = np.nan
+    shard_of = np.arange(len(samples)) % 2
+    fold = []
+    for shard in (0, 1):
+        mine = np.flatnonzero(shard_of == shard)
+        path = folder / "tensors" / f"{shard:04d}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, tensors[mine])
+        ids = ["{}/{}-{}".format(*samples[i]) for i in mine]
+        digests = [hashlib.sha256(name.encode()).hexdigest() for name in ids]
+        metadata = {
+            "layout": LAYOUT.name,
+            "joints": list(LAYOUT.joints),
+            "channels": list(channels),
+            "frames": FRAMES,
+            "settings": {},
+            "version": 1,
+        }
+        files.write_parquet(pa.table({"sample_id": ids, "sha256": digests}), path.with_suffix(".parquet"), metadata)
+        for row, (i, name, digest) in enumerate(zip(mine, ids, digests, strict=True)):
+            signer, k, _ = samples[i]
+            fold.append(
+                {"sample_id": name, "source_id": name, "copy": 0, "class_id": k, "label": f"sign {k}", "signer": signer}
+                | {"sha256": digest, "shard": path.stem, "row": row, "weight": 1.0, "role": SIGNERS[signer]}
+            )
+    write_fold(folder / "folds" / "fold-1.parquet", [*fold, *(rows or [])])
+    files.write_json(folder / "folds" / "audit.json", {"ok": True})
+    return Example(
+        folder / "folds" / "fold-1.parquet",
+        sorted((folder / "tensors").glob("*.npy")),
+        folder / "folds" / "audit.json",
+        folder / "models" / "fold-1" / "joint",
+        folder / "checkpoints" / "state.pt",
+    )
+
+
+def write_fold(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write fold rows with the contract's types."""
+    types = {"copy": pa.int32(), "class_id": pa.int32(), "row": pa.int32(), "weight": pa.float32()}
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in rows[0]])
+    files.write_parquet(pa.Table.from_pylist(rows, schema=schema), path)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read fold rows back."""
+    return files.read_parquet(path).to_pylist()
