@@ -10,21 +10,19 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from signfold import labels
+from signfold import labels, versions
 from signfold.errors import SignfoldError
 from signfold.synth import names as synth
 
-VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mkv .avi .mov .webm .mpg .mpeg .wmv .flv .3gp .gif .ogv .ts .mts .m2ts".split()
-)
+VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mkv .avi .mov .webm .mpg .mpeg .wmv .flv .3gp .gif .ogv .ts .mts .m2ts".split())
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
-VERSION = 1
 FIELDS = ("label", "gloss", "signer", "split")
+COLUMNS = ("sample_id", "path", *FIELDS)
 
 
 @dataclass(frozen=True)
@@ -118,13 +116,15 @@ def read(dataset: Mapping[str, Any]) -> Index:
     pattern = _compile(dataset.get("match"))
     table = labels.read_table(root, dataset["labels"]) if "labels" in dataset else None
     glosses = labels.read_glosses(root, dataset.get("glosses"))
+    own = _tables(dataset)
     samples, excluded = [], []
     for relative in listing:
         found = _describe(relative, pattern, table)
         if isinstance(found, str):
-            excluded.append((str(root / relative), found))
+            if relative not in own:
+                excluded.append((str(root / relative), found))
             continue
-        label = found["label"]
+        label = found["label"] or ""
         gloss = found["gloss"] or glosses.get(label) or glosses.get(label.lstrip("0"))
         sample = Sample(sample_id_of(relative), str(root / relative), label, gloss, found["signer"], found["split"])
         samples.append(sample)
@@ -133,6 +133,13 @@ def read(dataset: Mapping[str, Any]) -> Index:
     if not samples:
         raise SignfoldError(_nothing_found(root, listing, excluded))
     return Index(_sorted_unique(samples), tuple(excluded))
+
+
+def _tables(dataset: Mapping[str, Any]) -> set[str]:
+    """Return the files in the dataset's folder that are its tables, and so not to be listed as left out."""
+    sources = dataset.get("labels", [])
+    sources = [sources] if isinstance(sources, Mapping) else list(sources)
+    return {source["file"] for source in (*sources, dataset.get("glosses") or {}) if "file" in source} | {synth.TRUTH}
 
 
 def _compile(pattern: str | None) -> re.Pattern[str] | None:
@@ -209,12 +216,7 @@ def _nothing_found(root: Path, listing: list[str], excluded: list[tuple[str, str
     return f"{root}: none of {len(listing)} files could be used, for example {examples}; mend the dataset's keys"
 
 
-def in_shard(index: Index, shard: str, shards: int) -> Index:
-    """Return the part of an index that belongs to one shard."""
-    return replace(index, samples=tuple(s for s in index.samples if shard_of(s.sample_id, shards) == shard))
-
-
-def fingerprint(samples: tuple[Sample, ...], dataset: Mapping[str, Any]) -> str:
+def fingerprint(samples: Sequence[Sample], dataset: Mapping[str, Any]) -> str:
     """Return a digest of which videos there are and when each was last modified.
 
     It tells the workflow which shards to extract again, as Snakemake's own comparison of modification times would.
@@ -246,10 +248,9 @@ def write(index: Index, shards: int, out: Path, out_excluded: Path) -> None:
 
     from signfold import files
 
-    columns = ("sample_id", "path", *FIELDS)
-    table = pa.table({name: pa.array([getattr(s, name) for s in index.samples], pa.string()) for name in columns})
+    table = pa.table({name: pa.array([getattr(s, name) for s in index.samples], pa.string()) for name in COLUMNS})
     table = table.append_column("shard", pa.array([shard_of(s.sample_id, shards) for s in index.samples], pa.string()))
     with files.whole(out_excluded) as temporary:
         printable = [(path.encode("utf-8", "backslashreplace").decode(), reason) for path, reason in index.excluded]
         pd.DataFrame(printable, columns=["path", "reason"]).to_csv(temporary, index=False)
-    files.write_parquet(table, out, {"version": VERSION, "shards": shards, "excluded": len(index.excluded)})
+    files.write_parquet(table, out, {"version": versions.INDEX, "shards": shards, "excluded": len(index.excluded)})

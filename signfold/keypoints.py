@@ -11,13 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm import tqdm
 
-from signfold import files, frames
+from signfold import files, frames, versions
 from signfold.errors import SignfoldError
 from signfold.holistic import Extraction, Holistic
 from signfold.joints import HAND, POSE
 from signfold.store import Store, digest_of
 
-VERSION = 1
 log = logging.getLogger(__name__)
 
 
@@ -31,14 +30,11 @@ class KeypointSettings:
         MediaPipe's thresholds, 0 to 1.
     on_bad_video
         `skip` sets a video without frames or person aside with its reason; `fail` stops the run at it.
-    store
-        The folder of the store; it may be shared between projects.
     """
 
     min_detection_confidence: float = 0.5
     min_tracking_confidence: float = 0.5
     on_bad_video: str = "skip"
-    store: str = "results/store"
 
     @property
     def extractor(self) -> Holistic:
@@ -46,7 +42,9 @@ class KeypointSettings:
         return Holistic(self.min_detection_confidence, self.min_tracking_confidence)
 
 
-def build(index: Path, shard: str, out: Path, out_videos: Path, settings: KeypointSettings) -> None:
+def build(
+    index: Path, shard: str, out: Path, out_videos: Path, store: Store, settings: KeypointSettings
+) -> None:
     """Write the keypoints of one shard.
 
     Parameters
@@ -57,6 +55,8 @@ def build(index: Path, shard: str, out: Path, out_videos: Path, settings: Keypoi
         Which of its shards.
     out, out_videos
         `keypoints/{shard}.parquet`, one row a frame, and `keypoints/{shard}.videos.parquet`, one row a video.
+    store
+        Where extractions are kept.
     settings
         See there.
 
@@ -68,7 +68,7 @@ def build(index: Path, shard: str, out: Path, out_videos: Path, settings: Keypoi
     """
     rows = files.read_parquet(index)
     rows = rows.filter(pc.equal(rows["shard"], shard)).sort_by("sample_id").to_pylist()
-    store, extractor = Store(Path(settings.store)), settings.extractor
+    extractor = settings.extractor
     tables, videos, failures = [], [], []
     for row in tqdm(rows, desc=f"shard {shard}", unit="video", mininterval=1.0):
         try:
@@ -98,4 +98,4 @@ def _video_row(sample_id: str, sha256: str, size: int, found: Extraction) -> dic
 
 def _metadata(extractor: Holistic) -> dict[str, Any]:
     joints = {"pose": POSE, "left_hand": HAND, "right_hand": HAND}
-    return {"schema": VERSION, "joints": joints, **extractor.description()}
+    return {"version": versions.KEYPOINTS, "joints": joints, **extractor.description()}

@@ -102,7 +102,8 @@ def _records(
         if not any(row):
             continue
         if len(row) <= max(places.values()):
-            raise SignfoldError(f"{file}, line {reader.line_num}: {len(row)} columns, expected {max(places.values()) + 1}")
+            expected = max(places.values()) + 1
+            raise SignfoldError(f"{file}, line {reader.line_num}: {len(row)} columns, expected {expected}")
         yield reader.line_num, {name: row[place].strip() for name, place in places.items()}
 
 
@@ -135,7 +136,8 @@ def _wlasl_rows(file: Path, _: Mapping[str, Any]) -> Iterator[tuple[str, str, di
                 values = {"label": entry["gloss"], "signer": str(instance["signer_id"]), "split": instance["split"]}
                 yield f"{file.name}, {entry['gloss']}", str(instance["video_id"]), values
     except (ValueError, TypeError, KeyError) as error:
-        raise SignfoldError(f"{file}: not WLASL's JSON (gloss, instances: video_id, signer_id, split): {error!r}") from None
+        expected = "a list of gloss and instances, each with video_id, signer_id, split"
+        raise SignfoldError(f"{file}: not WLASL's JSON ({expected}): {error!r}") from None
 
 
 def read_glosses(root: Path, source: Mapping[str, Any] | None) -> dict[str, str]:

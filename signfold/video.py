@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -38,7 +39,7 @@ class Video:
     fps: float
     promised: int
 
-    def frames(self) -> Iterator[tuple[float, npt.NDArray[np.uint8]]]:
+    def frames(self) -> Iterator[tuple[float, npt.NDArray[Any]]]:
         """Yield (time in milliseconds, (height, width, 3) RGB) of each frame, turned upright as the file says."""
         while True:
             decoded, image = self.capture.read()

@@ -1,0 +1,119 @@
+"""The configuration: checked against the schema, and what holds for one dataset. Light, the Snakefile imports it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from signfold.errors import SignfoldError
+
+
+def check(config: Mapping[str, Any], schema_file: Path) -> None:
+    """Check a configuration against the schema.
+
+    Parameters
+    ----------
+    config
+        As read from YAML.
+    schema_file
+        `config/schema.yaml`, JSON schema 2020-12.
+
+    Raises
+    ------
+    SignfoldError
+        All errors at once; a mistyped key comes with the nearest valid one.
+    """
+    schema = yaml.safe_load(schema_file.read_text(encoding="utf-8"))
+    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda error: list(error.path))
+    if errors:
+        lines = [line for error in errors for line in _explain(error)]
+        raise SignfoldError("\n".join(["the configuration has errors:", *lines]))
+
+
+def _explain(error: jsonschema.ValidationError) -> list[str]:
+    where = ".".join(map(str, error.absolute_path))
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        known = list(error.schema["properties"])
+        return [_unknown_key(where, key, known) for key in error.instance if key not in known]
+    return [f"  {where or 'config'}: {error.message}"]
+
+
+def _unknown_key(where: str, key: str, known: list[str]) -> str:
+    name = f"{where}.{key}" if where else str(key)
+    nearest = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+    hint = f"did you mean `{nearest[0]}`?" if nearest else f"known keys: {', '.join(known)}"
+    return f"  {name}: unknown key; {hint}"
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `over` laid on it, mapping by mapping; lists and values are replaced."""
+    result = deepcopy(dict(base))
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = merged(result[key], value) if both else deepcopy(value)
+    return result
+
+
+def dataset_of(config: Mapping[str, Any], name: str, presets: Path) -> dict[str, Any]:
+    """Return how a dataset is read: its preset with its own keys over it.
+
+    Parameters
+    ----------
+    config
+        The checked configuration.
+    name
+        A key of `datasets`.
+    presets
+        The folder `config/datasets`.
+
+    Raises
+    ------
+    SignfoldError
+        If there is no such dataset or preset, or no root.
+    """
+    if name not in config["datasets"]:
+        raise SignfoldError(_unknown_key("datasets", name, list(config["datasets"])))
+    own = dict(config["datasets"][name])
+    preset = own.pop("preset", None)
+    if preset is not None:
+        own = _preset(presets, preset) | own
+    if "synth" in own:
+        own["root"] = f"results/{name}/videos"
+    if "root" not in own:
+        raise SignfoldError(f"datasets.{name}: no `root`; give the folder with the videos")
+    return own
+
+
+def _preset(presets: Path, preset: str) -> dict[str, Any]:
+    file = presets / f"{preset}.yaml"
+    if not file.is_file():
+        known = sorted(path.stem for path in presets.glob("*.yaml"))
+        raise SignfoldError(f"preset: there is no {preset!r}; known presets: {', '.join(known)}")
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
+
+
+def settings_of(config: Mapping[str, Any], name: str, command_line: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that hold for a dataset.
+
+    What is said nearest to the user's hand counts: the command line (`--config`), then the dataset's own `settings`,
+    then the general sections.
+
+    Parameters
+    ----------
+    config
+        The checked configuration, with the command line's keys already in it.
+    name
+        A key of `datasets`.
+    command_line
+        What `--config` gave.
+    """
+    general = {key: value for key, value in config.items() if key not in ("dataset", "datasets")}
+    own = config["datasets"][name].get("settings", {})
+    typed = {key: value for key, value in command_line.items() if key in general}
+    return merged(merged(general, own), typed)

@@ -1,0 +1,130 @@
+# What the rules share: the checked configuration, and what a dataset consists of. Nothing heavy is imported here.
+
+import functools
+import os
+import re
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# The library stands beside the Snakefile; scripts find it through the environment, in a conda environment too.
+HOME = Path(workflow.basedir)
+sys.path.insert(0, str(HOME))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HOME), os.environ.get("PYTHONPATH")]))
+
+from signfold import config as configuration
+from signfold import foldnames, index, versions
+from signfold.errors import SignfoldError
+
+
+def explained(function):
+    """Turn an error that a user can mend into Snakemake's own, which is shown without a traceback."""
+
+    @functools.wraps(function)
+    def call(*arguments):
+        try:
+            return function(*arguments)
+        except SignfoldError as error:
+            raise WorkflowError(str(error)) from None
+
+    return call
+
+
+explained(configuration.check)(config, HOME / "config" / "schema.yaml")
+
+
+@functools.cache
+@explained
+def dataset_of(name):
+    """How a dataset is read."""
+    return configuration.dataset_of(config, name, HOME / "config" / "datasets")
+
+
+@functools.cache
+@explained
+def index_of(name):
+    """The index of a dataset: read once in a process, from file names and label tables alone."""
+    return index.read(dataset_of(name))
+
+
+@functools.cache
+def settings_of(name):
+    """The settings that hold for a dataset."""
+    return configuration.settings_of(config, name, workflow.config_settings.config)
+
+
+def settings(*keys):
+    """An input function for params: the named settings of the wildcards' dataset, and no others."""
+
+    def of(wildcards):
+        found = settings_of(wildcards.dataset)
+        return found[keys[0]] if len(keys) == 1 else {key: found[key] for key in keys}
+
+    return of
+
+
+@functools.cache
+def by_shard(name):
+    """The samples of a dataset by their shards' names; shards without samples are not there."""
+    shards = {}
+    for sample in index_of(name).samples:
+        shards.setdefault(index.shard_of(sample.sample_id, settings_of(name)["shards"]), []).append(sample)
+    return shards
+
+
+def shard_files(pattern):
+    """An input function: `pattern` for every shard of the wildcards' dataset."""
+
+    def of(wildcards):
+        return expand(pattern, dataset=wildcards.dataset, shard=sorted(by_shard(wildcards.dataset)))
+
+    return of
+
+
+@explained
+def shard_state(wildcards):
+    """Which videos a shard has and when they were modified: what decides whether it is extracted again."""
+    return index.fingerprint(by_shard(wildcards.dataset)[wildcards.shard], dataset_of(wildcards.dataset))
+
+
+def index_state(wildcards):
+    """All that the index says: what decides whether it is written again."""
+    found = index_of(wildcards.dataset)
+    return [index.digest(found, *index.COLUMNS), len(found.excluded)]
+
+
+def class_state(wildcards):
+    """What of the index decides the folds: a changed gloss is not among it, so that it does not train again."""
+    return index.digest(index_of(wildcards.dataset), "sample_id", "label", "signer", "split")
+
+
+def fold_names(name):
+    """The names of a dataset's folds, from its signers."""
+    settings = foldnames.FoldSettings(**settings_of(name)["folds"])
+    signers = (sample.signer for sample in index_of(name).samples)
+    return foldnames.fold_names(foldnames.count_groups(signers, settings), settings)
+
+
+def fold_files(pattern):
+    """An input function: `pattern` for every fold of the wildcards' dataset, and for every stream if it has one."""
+
+    def of(wildcards):
+        streams = settings_of(wildcards.dataset)["streams"]
+        return expand(pattern, dataset=wildcards.dataset, fold=fold_names(wildcards.dataset), stream=streams)
+
+    return of
+
+
+def rendered(wildcards):
+    """The demo's rendered clips, where the dataset is synthetic."""
+    if "synth" in dataset_of(wildcards.dataset):
+        return f"results/{wildcards.dataset}/videos/truth.parquet"
+    return []
+
+
+wildcard_constraints:
+    dataset="|".join(map(re.escape, config["datasets"])),
+    shard="[0-9a-f]+",
+    fold=r"fold-[0-9]+|official",
+    stream="joint|bone|joint_motion|bone_motion",

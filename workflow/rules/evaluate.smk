@@ -1,0 +1,32 @@
+# The test parts of all folds, pooled.
+
+
+rule evaluate:
+    input:
+        metrics=fold_files("results/{dataset}/models/{fold}/{stream}/metrics.json"),
+        predictions=fold_files("results/{dataset}/models/{fold}/{stream}/predictions.parquet"),
+        folds=fold_files("results/{dataset}/folds/{fold}.parquet"),
+        audit="results/{dataset}/folds/audit.json",
+        manifest="results/{dataset}/manifest.parquet",
+    output:
+        metrics="results/{dataset}/evaluation/metrics.json",
+        predictions="results/{dataset}/evaluation/predictions.parquet",
+        signers="results/{dataset}/evaluation/per_signer.csv",
+        classes="results/{dataset}/evaluation/per_class.csv",
+        folds="results/{dataset}/evaluation/per_fold.csv",
+        confusions="results/{dataset}/evaluation/confusions.csv",
+    log:
+        "results/{dataset}/logs/evaluate.log",
+    benchmark:
+        "results/{dataset}/benchmarks/evaluate.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        evaluation=settings("evaluation"),
+        seed=settings("seed"),
+        version=versions.EVALUATE,
+    conda:
+        "../../envs/signfold.yaml"
+    script:
+        "../scripts/evaluate.py"

@@ -1,0 +1,45 @@
+# Who signs what, in which video.
+
+
+rule synth:
+    output:
+        "results/{dataset}/videos/truth.parquet",
+    log:
+        "results/{dataset}/logs/synth.log",
+    benchmark:
+        "results/{dataset}/benchmarks/synth.tsv"
+    threads: 32
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        synth=lambda wildcards: dataset_of(wildcards.dataset)["synth"],
+        version=names.RENDERER_VERSION,
+    conda:
+        "../../envs/signfold.yaml"
+    script:
+        "../scripts/synth.py"
+
+
+rule index:
+    input:
+        rendered,
+    output:
+        index="results/{dataset}/index.parquet",
+        excluded="results/{dataset}/index.excluded.csv",
+    log:
+        "results/{dataset}/logs/index.log",
+    benchmark:
+        "results/{dataset}/benchmarks/index.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        dataset=lambda wildcards: dataset_of(wildcards.dataset),
+        shards=settings("shards"),
+        state=index_state,
+        version=versions.INDEX,
+    conda:
+        "../../envs/signfold.yaml"
+    script:
+        "../scripts/index.py"

@@ -1,0 +1,24 @@
+# Keypoints repaired, brought to one hand and one size, and resampled.
+
+
+rule tensors:
+    input:
+        keypoints="results/{dataset}/keypoints/{shard}.parquet",
+        videos="results/{dataset}/keypoints/{shard}.videos.parquet",
+    output:
+        tensors="results/{dataset}/tensors/{shard}.npy",
+        table="results/{dataset}/tensors/{shard}.parquet",
+    log:
+        "results/{dataset}/logs/tensors/{shard}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/tensors/{shard}.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        tensors=settings("tensors"),
+        version=versions.TENSORS,
+    conda:
+        "../../envs/signfold.yaml"
+    script:
+        "../scripts/tensors.py"
