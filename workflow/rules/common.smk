@@ -11,11 +11,12 @@ from snakemake.exceptions import WorkflowError
 # The library stands beside the Snakefile; scripts find it through the environment, in a conda environment too.
 HOME = Path(workflow.basedir)
 sys.path.insert(0, str(HOME))
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HOME), os.environ.get("PYTHONPATH")]))
+os.environ.update(PYTHONPATH=str(HOME))
 
 from signfold import config as configuration
 from signfold import foldnames, index, versions
 from signfold.errors import SignfoldError
+from signfold.synth import names
 
 
 def explained(function):

@@ -1,0 +1,10 @@
+"""Look for leaks between the roles of every fold. Training needs what this writes."""
+
+from pathlib import Path
+
+from signfold.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from signfold import audit
+
+    audit.audit([Path(path) for path in snakemake.input], Path(snakemake.output[0]))

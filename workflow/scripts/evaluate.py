@@ -1,0 +1,18 @@
+"""Pool the test parts of all folds."""
+
+from pathlib import Path
+
+from signfold.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from signfold import evaluate
+
+    models = [Path(path).parent for path in snakemake.input.metrics]
+    evaluate.evaluate(
+        {(model.parent.name, model.name): model for model in models},
+        {Path(path).stem: Path(path) for path in snakemake.input.folds},
+        Path(snakemake.input.manifest),
+        Path(snakemake.output.metrics).parent,
+        evaluate.EvaluationSettings(**snakemake.params.evaluation),
+        snakemake.params.seed,
+    )
