@@ -1,0 +1,47 @@
+# signfold's commands. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+CORES ?= all
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+# The first Python that runs and is 3.11 or 3.12. Give another: make setup PYTHON=/path/to/python
+PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$python && break; done)
+
+.PHONY: help setup demo test lint lock
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+setup: .venv/ready ## make the environment in .venv
+
+.venv/ready: envs/requirements.lock pyproject.toml
+	@if ! "$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then \
+		echo "signfold needs Python 3.11 or 3.12; found: $${PYTHON:-$$(python3 --version 2>&1)}." \
+			"Install one, or name it: make setup PYTHON=/path/to/python3.11" >&2; exit 1; fi
+	@echo "setting up .venv with $$($(PYTHON) --version)"
+	@"$(PYTHON)" -m venv --clear .venv
+	@$(PIP) --no-deps -r envs/requirements.lock
+	@$(PIP) torch==2.13.0 -c envs/requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## render synthetic signers, run the whole workflow on them, say where the report is
+	@$(BIN)/snakemake --cores $(CORES) results/demo/report.html
+	@$(BIN)/signfold show results/demo
+
+test: setup ## run the tests
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: setup ## ruff, snakefmt, snakemake --lint, mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/snakefmt --check Snakefile workflow
+	@$(BIN)/snakemake --lint
+	@$(BIN)/mypy
+
+lock: ## make envs/requirements.lock anew (needs uv)
+	@{ echo "# Made by 'make lock' from requirements.in; installed without resolution: pip install --no-deps -r requirements.lock"; \
+		{ uv pip compile -q --python-version 3.11 --python-platform linux --no-annotate --no-header envs/requirements.in; \
+		echo "mediapipe==0.10.21"; } | sort; } > envs/requirements.lock.new
+	@mv envs/requirements.lock.new envs/requirements.lock

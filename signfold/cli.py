@@ -1,0 +1,82 @@
+"""The command line. Commands import what they need when they run, so that `signfold --help` is quick."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import click
+
+from signfold import __version__
+from signfold.errors import SignfoldError
+
+PATH = click.Path(path_type=Path)
+EXISTING = click.Path(path_type=Path, exists=True)
+
+
+class Group(click.Group):
+    """Shows errors that a user can mend as one message, without a traceback."""
+
+    def invoke(self, context: click.Context) -> object:
+        """Run a command."""
+        try:
+            return super().invoke(context)
+        except SignfoldError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """From a folder of isolated sign-language videos to an honestly evaluated recogniser.
+
+    The workflow itself runs with Snakemake: `snakemake --cores 8`.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+
+
+@main.command()
+@click.argument("out", type=PATH)
+@click.option("--signs", default=6, show_default=True, help="How many signs.")
+@click.option("--signers", default=6, show_default=True, help="How many people.")
+@click.option("--takes", default=2, show_default=True, help="How often each signs each.")
+@click.option("--seed", default=0, show_default=True, help="Another seed draws other people.")
+@click.option("--workers", default=1, show_default=True, help="Processes that draw at a time.")
+def synth(out: Path, signs: int, signers: int, takes: int, seed: int, workers: int) -> None:
+    """Draw clips of synthetic signers into OUT, named like VSL files, with their true joints in truth.parquet."""
+    from signfold.synth import SynthSettings, render
+
+    render(out, SynthSettings(signs, signers, takes, seed), workers=workers)
+    click.echo(f"{signs * signers * takes} clips in {out}")
+
+
+@main.command()
+@click.argument("results", type=EXISTING)
+def show(results: Path) -> None:
+    """Print where the report of RESULTS (as results/demo) is, and its headline."""
+    file = results / "evaluation" / "metrics.json"
+    if not file.is_file():
+        raise SignfoldError(f"{file}: no such file; run `snakemake --cores all {results}/report.html` first")
+    metrics = json.loads(file.read_text(encoding="utf-8"))
+    top1 = metrics["top1"]
+    click.echo(f"report: {results / 'report.html'}")
+    click.echo(f"top-1 {top1['value']:.1%} (95 % interval {top1['low']:.1%} to {top1['high']:.1%}); {metrics['protocol']}")
+
+
+@main.command()
+@click.option("--store", "root", default="results/store", show_default=True, type=PATH, help="The store's folder.")
+@click.option("--prune", is_flag=True, help="Delete what the present extractor and options did not make.")
+def store(root: Path, prune: bool) -> None:
+    """Show what the store of extracted videos holds, and prune it. Deleting it whole is safe too."""
+    from signfold.holistic import Holistic
+    from signfold.store import Store, usage
+
+    found = usage(Store(root), Holistic(), prune=prune)
+    others, spare = found.entries - found.present_entries, found.bytes - found.present_bytes
+    click.echo(f"{root}: {found.entries} videos, {found.bytes / 1e6:.1f} MB")
+    click.echo(f"{'deleted' if prune else 'of other versions or options'}: {others} videos, {spare / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
