@@ -1,0 +1,60 @@
+"""Which folds there will be, before anything is computed: the standard library only, for the Snakefile imports it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class FoldSettings:
+    """How clips are set apart; the keys of the configuration's section `folds`.
+
+    Parameters
+    ----------
+    method
+        `signers`: every group is in the test part of one fold. `official`: one fold, as the dataset's own split says.
+    k
+        The number of folds, or of groups where there are fewer.
+    group
+        What must never be in two roles of a fold: `signer`, or `sample` (a video's content), which also serves each
+        clip whose signer is not known.
+    val
+        The share of a fold's training groups that is held apart for validation (one group at least).
+    """
+
+    method: Literal["signers", "official"] = "signers"
+    k: int = 10
+    group: Literal["signer", "sample"] = "signer"
+    val: float = 0.15
+
+
+def count_groups(signers: Iterable[str | None], settings: FoldSettings) -> int:
+    """Return how many groups clips form: their signers, and each clip of an unknown signer (or each clip) by itself.
+
+    Parameters
+    ----------
+    signers
+        Of every clip; None where unknown.
+    settings
+        Of the folds.
+    """
+    names = [None if settings.group == "sample" else signer for signer in signers]
+    return len(set(names) - {None}) + names.count(None)
+
+
+def fold_names(n_groups: int, settings: FoldSettings) -> list[str]:
+    """Return the names of the folds: `fold-1` to `fold-k`, one per group where there are fewer than k, or `official`.
+
+    Parameters
+    ----------
+    n_groups
+        As `count_groups` counts them. With fewer than 2 there is nothing to set apart; two names come nevertheless,
+        so that the folds stage can say in its own words what is wrong.
+    settings
+        Of the folds.
+    """
+    if settings.method == "official":
+        return ["official"]
+    return [f"fold-{number}" for number in range(1, max(2, min(settings.k, n_groups)) + 1)]
