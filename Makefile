@@ -40,8 +40,12 @@ lint: setup ## ruff, snakefmt, snakemake --lint, mypy
 	@$(BIN)/snakemake --lint
 	@$(BIN)/mypy
 
-lock: ## make envs/requirements.lock anew (needs uv)
+lock: ## make envs/requirements.lock and envs/signfold.yaml anew (needs uv)
 	@{ echo "# Made by 'make lock' from requirements.in; installed without resolution: pip install --no-deps -r requirements.lock"; \
 		{ uv pip compile -q --python-version 3.11 --python-platform linux --no-annotate --no-header envs/requirements.in; \
 		echo "mediapipe==0.10.21"; } | sort; } > envs/requirements.lock.new
 	@mv envs/requirements.lock.new envs/requirements.lock
+	@{ echo "# Made by 'make lock': requirements.lock for 'snakemake --sdm conda'. mediapipe follows in signfold.post-deploy.sh,"; \
+		echo "# without resolution. See README.md: never tried, conda could not be reached."; \
+		echo "channels: [conda-forge, nodefaults]"; echo "dependencies:"; echo "  - python=3.11"; echo "  - pip"; echo "  - pip:"; \
+		grep -v -e '^#' -e '^mediapipe' envs/requirements.lock | sed 's/^/      - /'; echo "      - torch==2.13.0"; } > envs/signfold.yaml
