@@ -1,0 +1,36 @@
+"""What tests share: where the real data is, and small videos made on the spot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+SHARED = PROJECT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The real recordings that lie beside a checkout in development; users do not have them."""
+    if not SHARED.is_dir():
+        pytest.skip("no real recordings at ../shared/data")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def write_video() -> Callable[..., Path]:
+    """A writer of small MPEG-4 clips in which nobody is to be seen."""
+
+    def write(path: Path, frames: int = 8, size: tuple[int, int] = (96, 64), shade: int = 0) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writer = cv2.VideoWriter(str(path.absolute()), cv2.VideoWriter_fourcc(*"mp4v"), 25, size)
+        for number in range(frames):
+            writer.write(np.full((size[1], size[0], 3), (shade + 9 * number) % 256, np.uint8))
+        writer.release()
+        return path
+
+    return write

@@ -1,0 +1,234 @@
+"""Extraction: exact, kept, and never stopped by a bad file."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from signfold import files, frames, holistic, index, keypoints, store
+from signfold.errors import SignfoldError
+from signfold.joints import HAND, POSE
+from signfold.store import Store
+
+
+def test_joint_names_are_mediapipes_own_in_its_order() -> None:
+    from mediapipe.python.solutions.holistic import HandLandmark, PoseLandmark
+
+    assert [joint.name.lower() for joint in PoseLandmark] == POSE
+    assert [joint.name.lower() for joint in HandLandmark] == HAND
+
+
+def legacy(path: Path, most: int) -> dict[str, Any]:
+    """The keypoints of a clip's first frames as `mp.solutions.holistic.Holistic` gives them, with the face."""
+    from mediapipe.python.solutions.holistic import Holistic
+
+    capture, rows = cv2.VideoCapture(str(path)), {part: [] for part in frames.PARTS}
+    with Holistic() as solution:
+        for _ in range(most):
+            decoded, image = capture.read()
+            if not decoded:
+                break
+            results = solution.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+            for part, (joints, values) in frames.PARTS.items():
+                found = getattr(results, f"{part}_landmarks")
+                fields = ("x", "y", "z", "visibility")[:values]
+                points = [[getattr(p, f) for f in fields] for p in found.landmark] if found else np.nan
+                rows[part].append(np.broadcast_to(np.array(points, np.float32), (joints, values)))
+    return {part: np.array(row) for part, row in rows.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["vsl-sample/*.mp4", "karsl70/01-test-mp4s/01_01_0006*.mp4", "odd/rotflag90_A.mp4"])
+def test_pose_and_hands_are_legacy_holistics_to_the_bit(shared: Path, name: str) -> None:
+    (path,) = shared.glob(name)
+    found = holistic.Holistic().extract(path)
+    assert found.status == "ok"
+    for part, expected in legacy(path, 30).items():
+        np.testing.assert_array_equal(getattr(found.keypoints, part)[:30], expected, err_msg=part)
+
+
+def test_rotation_flags_are_honoured(shared: Path) -> None:
+    found = holistic.Holistic().extract(shared / "odd" / "rotflag90_A.mp4")
+    assert (found.width, found.height) == (720, 1280)
+
+
+def test_a_video_without_a_person_has_its_status_and_no_number_where_nothing_is(
+    tmp_path: Path, write_video: Callable[..., Path]
+) -> None:
+    found = holistic.Holistic().extract(write_video(tmp_path / "a.mp4", frames=5))
+    assert (found.status, len(found.keypoints)) == ("no_person", 5)
+    assert all(np.isnan(getattr(found.keypoints, part)).all() for part in frames.PARTS)
+
+
+def test_a_video_of_one_frame(tmp_path: Path, write_video: Callable[..., Path]) -> None:
+    assert len(holistic.Holistic().extract(write_video(tmp_path / "a.mp4", frames=1)).keypoints) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "zero bytes"),
+        (b"not a video at all\n" * 50, "a text file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        (bytes(range(256)) * 50, "finds no video"),
+    ],
+)
+def test_what_is_no_video_says_why(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(content)
+    found = holistic.Holistic().extract(path)
+    assert found.status == "unreadable"
+    assert reason in str(found.error)
+
+
+def test_a_truncated_video_does_not_raise(tmp_path: Path, write_video: Callable[..., Path]) -> None:
+    path = write_video(tmp_path / "a.mp4", frames=40)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert holistic.Holistic().extract(path).status in ("unreadable", "no_frames", "no_person")
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, write_video: Callable[..., Path]) -> Path:
+    """Three clips, one of them a copy of another, and a file that is no video."""
+    root = tmp_path / "videos"
+    write_video(root / "house" / "a.mp4", shade=0)
+    write_video(root / "house" / "b.mp4", shade=90)
+    shutil.copy(root / "house" / "a.mp4", root / "house" / "copy.mp4")
+    (root / "house" / "empty.mp4").write_bytes(b"")
+    return root
+
+
+def run(root: Path, shards: int = 1, **settings: Any) -> tuple[pa.Table, pa.Table]:
+    """Extract all shards of a dataset and return the frames and videos tables, in order of ids."""
+    out = root.parent / "out"
+    found = index.read({"root": str(root), "match": r"(?P<label>[^/]+)/[^/]+$"})
+    index.write(found, shards, out / "index.parquet", out / "index.excluded.csv")
+    tables, videos = [], []
+    for shard in sorted({index.shard_of(sample.sample_id, shards) for sample in found.samples}):
+        paths = out / f"{shard}.parquet", out / f"{shard}.videos.parquet"
+        kept = Store(root.parent / "store")
+        keypoints.build(out / "index.parquet", shard, *paths, kept, keypoints.KeypointSettings(**settings))
+        tables.append(files.read_parquet(paths[0]))
+        videos.append(files.read_parquet(paths[1]))
+    by = [("sample_id", "ascending"), ("frame", "ascending")]
+    return pa.concat_tables(tables).sort_by(by), pa.concat_tables(videos).sort_by("sample_id")
+
+
+def test_a_shard_has_a_row_for_each_frame_and_each_video(dataset: Path) -> None:
+    rows, videos = run(dataset)
+    assert rows.schema.remove_metadata() == frames.FRAMES_SCHEMA
+    assert videos.schema.remove_metadata() == frames.VIDEOS_SCHEMA
+    assert videos["status"].to_pylist() == ["no_person", "no_person", "no_person", "unreadable"]
+    assert videos["frames"].to_pylist() == [8, 8, 8, 0]
+    assert rows["pose"].null_count == len(rows) == 24
+    digests = videos["sha256"].to_pylist()
+    assert digests[0] == digests[2] != digests[1]
+
+
+def test_the_result_does_not_depend_on_the_shards(dataset: Path) -> None:
+    together, apart = run(dataset, shards=1), run(dataset, shards=7)
+    assert together[0].equals(apart[0])
+    assert together[1].equals(apart[1])
+
+
+def test_metadata_says_what_made_it(dataset: Path) -> None:
+    run(dataset)
+    about = files.read_metadata(dataset.parent / "out" / "0.parquet")
+    assert about["extractor"] == "mediapipe_holistic"
+    assert about["mediapipe"] == "0.10.21"
+    assert len(about["models"]) == 4
+    assert about["joints"]["pose"] == POSE
+
+
+def count_extractions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Record which files the extractor is really run on."""
+    extracted: list[str] = []
+    extract = holistic.Holistic.extract
+
+    def counting(self: holistic.Holistic, path: Path) -> holistic.Extraction:
+        extracted.append(Path(path).name)
+        return extract(self, path)
+
+    monkeypatch.setattr(holistic.Holistic, "extract", counting)
+    return extracted
+
+
+def test_nothing_is_extracted_twice(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    extracted = count_extractions(monkeypatch)
+    first = run(dataset)
+    assert sorted(extracted) == ["a.mp4", "b.mp4", "empty.mp4"]  # the copy is found in the store
+    dataset.rename(dataset.with_name("elsewhere"))
+    again = run(dataset.with_name("elsewhere"), shards=5)
+    assert len(extracted) == 3
+    assert again[0].equals(first[0])
+    run(dataset.with_name("elsewhere"), min_detection_confidence=0.6)
+    assert len(extracted) == 6  # other settings find other keypoints
+
+
+def test_a_damaged_entry_is_made_again(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run(dataset)
+    for entry in (dataset.parent / "store").glob("*/*.parquet"):
+        entry.write_bytes(entry.read_bytes()[:100])
+    extracted = count_extractions(monkeypatch)
+    assert run(dataset)[0].equals(first[0])
+    assert len(extracted) == 3
+
+
+def test_a_kill_in_the_middle_of_a_shard_loses_the_video_in_hand_alone(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extracted = count_extractions(monkeypatch)
+    counting = holistic.Holistic.extract
+
+    def killed_at_the_second(self: holistic.Holistic, path: Path) -> holistic.Extraction:
+        if len(extracted) == 1:
+            raise KeyboardInterrupt
+        return counting(self, path)
+
+    monkeypatch.setattr(holistic.Holistic, "extract", killed_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        run(dataset)
+    assert not list((dataset.parent / "out").glob("0*.parquet"))
+    monkeypatch.setattr(holistic.Holistic, "extract", counting)
+    run(dataset)
+    assert sorted(extracted) == ["a.mp4", "b.mp4", "empty.mp4"]
+
+
+def test_on_bad_video_fail_stops_the_run_and_names_each(dataset: Path) -> None:
+    with pytest.raises(SignfoldError, match=r"4 videos stop the run:(.|\n)*empty\.mp4: unreadable: the file is empty"):
+        run(dataset, on_bad_video="fail")
+
+
+def test_a_file_that_cannot_be_read_stops_the_shard_after_the_others_are_kept(dataset: Path) -> None:
+    (dataset / "house" / "a.mp4").unlink()
+    (dataset / "house" / "a.mp4").symlink_to(dataset / "gone.mp4")
+    with pytest.raises(SignfoldError, match=r"1 videos stop the run:\n.*a\.mp4.*No such file"):
+        run(dataset)
+    assert len(list((dataset.parent / "store").glob("*/*.parquet"))) == 3
+
+
+def test_the_store_is_counted_and_pruned(dataset: Path) -> None:
+    run(dataset)
+    run(dataset, min_detection_confidence=0.6)
+    present = holistic.Holistic()
+    before = store.usage(Store(dataset.parent / "store"), present)
+    assert (before.entries, before.present_entries) == (6, 3)
+    store.usage(Store(dataset.parent / "store"), present, prune=True)
+    assert store.usage(Store(dataset.parent / "store"), present).entries == 3
+
+
+def test_a_half_written_file_is_never_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), files.whole(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
+    assert path.read_text() == "old"
