@@ -7,23 +7,21 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from signfold import breakdown
+from signfold import breakdown, versions
 from signfold.errors import SignfoldError
 from signfold.files import read_parquet, whole, write_json, write_parquet
-from signfold.fusion import STREAMS
 from signfold.metrics import Scored, bootstrap, calibration
 from signfold.pooling import Pool, bootstrap_groups, check_cover, pool_folds
 from signfold.protocol import majority, protocol, shared_signers
+from signfold.streams import STREAMS
 
 log = logging.getLogger(__name__)
-
-VERSION = 1
-
 
 @dataclass(frozen=True)
 class EvaluationSettings:
@@ -89,12 +87,13 @@ def evaluate(
     check_cover(folds, items, fold_files)
     pool = pool_folds(model_dirs, folds, items, settings.weights)
     group, unit = bootstrap_groups(pool.clips)
+    reports = {key: _model_report(path) for key, path in model_dirs.items()}
 
     def interval(scored: Scored) -> dict[str, dict[str, float]]:
         return bootstrap(scored, group, settings.bootstrap, settings.confidence, seed)
 
     broken_down = {
-        "per_fold": breakdown.per_fold(pool.clips, pool.scored, _validation(model_dirs)),
+        "per_fold": breakdown.per_fold(pool.clips, pool.scored, _validation(reports)),
         "per_signer": breakdown.per_signer(pool.clips, pool.scored, settings.confidence),
         "per_class": breakdown.per_class(pool.clips, pool.scored, items),
         "confusions": breakdown.confusions(pool.scored, items),
@@ -102,7 +101,8 @@ def evaluate(
         "streams": breakdown.streams(pool.streams, pool.scored, interval),
     }
     streams = sorted({stream for _, stream in model_dirs}, key=STREAMS.index)
-    sentence = protocol(folds, pool.clips, streams, unit, settings.confidence, settings.bootstrap)
+    chosen = any(report.get("select") != "last" for report in reports.values())
+    sentence = protocol(folds, pool.clips, streams, chosen, unit, settings.confidence, settings.bootstrap)
     drawn = {"unit": unit, "groups": len(np.unique(group)), "resamples": settings.bootstrap, "seed": seed}
     summary = {
         **interval(pool.scored),
@@ -117,10 +117,10 @@ def evaluate(
         "signers_shared": bool(shared_signers(folds)),
         "spread": breakdown.spread(broken_down["per_fold"], broken_down["per_signer"]),
         "per_fold": json.loads(broken_down["per_fold"].to_json(orient="records")),
-        "version": VERSION,
+        "version": versions.EVALUATE,
     }
     write_json(out / "metrics.json", summary)
-    write_parquet(_predictions(pool), out / "predictions.parquet", {"version": VERSION, "classes": pool.scored.classes})
+    write_parquet(_predictions(pool), out / "predictions.parquet", {"version": versions.EVALUATE, "classes": pool.scored.classes})
     for name, table in broken_down.items():
         with whole(out / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False)
@@ -139,14 +139,18 @@ def _sizes(pool: Pool, items: pd.DataFrame) -> dict[str, int | None]:
     }
 
 
-def _validation(model_dirs: Mapping[tuple[str, str], Path]) -> dict[str, float]:
-    """Return for each fold the mean validation top-1 of its streams, as far as the models tell it."""
+def _model_report(model: Path) -> dict[str, Any]:
+    """Return what a model says of itself."""
+    path = model / "metrics.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _validation(reports: Mapping[tuple[str, str], dict[str, Any]]) -> dict[str, float]:
+    """Return for each fold the mean validation top-1 of its streams, where they have one."""
     values: dict[str, list[float]] = {}
-    for (fold, _), path in model_dirs.items():
-        if (path / "metrics.json").exists():
-            value = json.loads((path / "metrics.json").read_text(encoding="utf-8")).get("val", {}).get("top1")
-            if value is not None:
-                values.setdefault(fold, []).append(value)
+    for (fold, _), report in reports.items():
+        if (value := report.get("val", {}).get("top1")) is not None:
+            values.setdefault(fold, []).append(value)
     return {fold: float(np.mean(found)) for fold, found in values.items()}
 
 

@@ -9,7 +9,6 @@ from scipy.special import softmax
 
 from signfold.errors import SignfoldError
 
-STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

@@ -20,31 +20,52 @@ def protocol(
     folds: Mapping[str, pd.DataFrame],
     clips: pd.DataFrame,
     streams: Sequence[str],
+    chosen: bool,
     unit: str,
     confidence: float,
     resamples: int,
 ) -> str:
-    """Return in one sentence how the figures came about."""
+    """Return in one sentence how the figures came about.
+
+    Parameters
+    ----------
+    folds
+        For each fold its rows, with signer and role.
+    clips
+        All test clips.
+    streams
+        What was fused.
+    chosen
+        Whether the epoch was chosen by validation, or is the last one.
+    unit, confidence, resamples
+        What the bootstrap draws, `signer` or `clip`; its coverage; how often.
+    """
+    split, validation = _split(folds, clips)
+    epoch = f"epoch chosen on {validation}" if chosen else "last epoch taken"
+    fused = f", {' + '.join(streams)} fused with fixed weights" if len(streams) > 1 else ""
+    narrow = "" if unit == "signer" else ", too narrow for signers that are not here"
+    return (
+        f"{split}, {epoch}{fused}, each test part scored once; "
+        f"{100 * confidence:g} % interval: bootstrap over {unit}s ({resamples}){narrow}"
+    )
+
+
+def _split(folds: Mapping[str, pd.DataFrame], clips: pd.DataFrame) -> tuple[str, str]:
+    """Return who was tested and how they were set apart; and what validation consists of."""
     signers, known = clips["signer"].nunique(), clips["signer"].notna().all()
-    count = f"{signers} signer{'s' * (signers != 1)}" if known else "Signers unknown"
-    shared = shared_signers(folds)
+    split = f"{signers} signer{'s' * (signers != 1)}" if known else "Signers unknown"
+    shared = bool(shared_signers(folds))
     if "official" in folds:
-        split = f"{count} in the test part of the official split"
-        kind = "the validation part"
+        split, validation = f"{split} in the test part of the official split", "the validation part"
     elif known and not shared:
-        split, kind = f"{count}, {len(folds)} signer-wise folds", "validation signers"
+        split, validation = f"{split}, {len(folds)} signer-wise folds", "validation signers"
     else:
-        split, kind = f"{count}, {len(folds)} folds over distinct videos", "validation videos"
+        split, validation = f"{split}, {len(folds)} folds over distinct videos", "validation videos"
     if shared:
         split += ", test signers also in training"
     elif not known:
         split += ", so test signers may be in training"
-    if len(streams) > 1:
-        kind += f", {' + '.join(streams)} fused with fixed weights"
-    interval = f"{100 * confidence:g} % interval: bootstrap over {unit}s ({resamples})"
-    if unit != "signer":
-        interval += ", too narrow for signers that are not here"
-    return f"{split}, epoch chosen on {kind}, each test part scored once; {interval}"
+    return split, validation
 
 
 def majority(folds: Mapping[str, pd.DataFrame], clips: pd.DataFrame) -> float:

@@ -153,7 +153,7 @@ def _manifest(root: Path, index: pd.DataFrame, videos: pd.DataFrame, rng: np.ran
     _csv(root / "manifest.excluded.csv", ["sample_id", "path", "reason"], rows)
     usable["class_id"] = (usable["label"].astype(int) - 1).astype(np.int32)
     usable = usable.assign(source_id=usable["sample_id"], copy=np.int32(0), weight=np.float32(1))
-    copies = usable.groupby("class_id").head(1).copy()
+    copies = usable.groupby(["class_id", "true_signer"]).head(1).iloc[::3].copy()
     copies = copies.assign(sample_id=copies["source_id"] + "#1", copy=np.int32(1))
     manifest = pd.concat([usable, copies], ignore_index=True)
     columns = [*COLUMNS, "gloss", "split"]
@@ -194,7 +194,7 @@ def _model(
     values = {r: {"top1": float(hit[roles == r].mean()), "top5": 1.0, "loss": 0.7} for r in ("val", "test")}
     steps = np.arange(1, epochs + 1)
     history = pd.DataFrame({"epoch": steps})
-    history["learning_rate"] = 0.01
+    history["lr"] = 0.01
     history["train_loss"] = np.log(classes) * np.exp(-steps / 5) + rng.uniform(0, 0.05, epochs)
     history["val_loss"] = np.log(classes) * (0.3 + 0.7 * np.exp(-steps / 4)) + rng.uniform(0, 0.1, epochs)
     history["train_top1"] = 1 - 0.9 * np.exp(-steps / 4)
@@ -205,7 +205,7 @@ def _model(
         folder / "metrics.json",
         {
             "fold": folder.parent.name, "stream": stream, "seed": 0, "epochs": epochs,
-            "best_epoch": int(history["val_top1"].argmax()) + 1, "parameters": 3_900_000, **counts,
+            "best_epoch": int(history["val_loss"].argmin()) + 1, "select": "best", "parameters": 3_900_000, **counts,
             "n_classes": classes, **values, "train_seconds": 33.5, "device": "cpu", "versions": {"torch": "2.13.0"},
         },
     )  # fmt: skip

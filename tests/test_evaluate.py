@@ -17,7 +17,7 @@ from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 
 from signfold.errors import SignfoldError
 from signfold.evaluate import EvaluationSettings
-from signfold.files import read_parquet, write_parquet
+from signfold.files import read_parquet, write_json, write_parquet
 from signfold.fusion import fuse
 from signfold.metrics import METRICS, Scored, bootstrap, calibration, point, resampled, score, wilson
 
@@ -164,6 +164,13 @@ def test_headline_is_the_pooled_share_and_says_how_it_came_about(results: tuple[
     assert summary["chance"] == pytest.approx(1 / 6)
     assert 0 < summary["majority"] < 0.5
     assert summary["spread"]["worst_signer"]["signer"] == "s02"
+
+
+def test_the_last_epoch_is_not_called_chosen(tmp_path: Path) -> None:
+    fake_results(tmp_path)
+    for path in tmp_path.glob("models/*/*/metrics.json"):
+        write_json(path, json.loads(path.read_text(encoding="utf-8")) | {"select": "last"})
+    assert "last epoch taken" in run_evaluate(tmp_path)["protocol"]
 
 
 def test_tables_agree_with_the_pool(results: tuple[Path, dict]) -> None:

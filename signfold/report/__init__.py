@@ -1,1 +1,5 @@
-"""The report: one self-contained HTML page, figures and tables."""
+"""The report: one self-contained HTML page, and its main figures by themselves."""
+
+from signfold.report.page import build, figures
+
+__all__ = ["build", "figures"]

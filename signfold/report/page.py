@@ -1,0 +1,114 @@
+"""The page: sections put into their templates, with style, script and the plotting library inside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from signfold.files import write_text
+from signfold.report import sections, words
+from signfold.report.plots import Figure
+from signfold.report.results import Results
+
+TEMPLATES = Path(__file__).parent / "templates"
+TITLES = {
+    "data": "Data",
+    "quality": "Keypoints",
+    "folds": "Folds",
+    "curves": "Learning",
+    "signers": "Signers",
+    "confusion": "Confusions",
+    "classes": "Signs",
+    "calibration": "Calibration",
+    "models": "Models",
+    "stages": "Time and memory",
+    "reproduction": "Reproduction",
+}
+# File name of each figure that stands alone, and its section.
+ALONE = {"per_signer": "signers", "learning_curves": "curves", "confusion": "confusion", "quality": "quality"}
+
+
+def build(
+    results: Path, out: Path, dataset: str, config: Mapping[str, Any], versions: Mapping[str, str], command: str
+) -> None:
+    """Write the report as one HTML page that needs nothing else and asks nothing of the network.
+
+    Parameters
+    ----------
+    results
+        The folder `results/{dataset}`; what is missing there is said to be missing.
+    out
+        The page.
+    dataset
+        Its name.
+    config, versions, command
+        What was run, as the section on reproduction shows it.
+    """
+    found = Results(Path(results))
+    shown = {name: getattr(sections, name)(found) for name in TITLES if name != "reproduction"}
+    shown["reproduction"] = sections.reproduction(config, versions, command)
+    write_text(out, _render("page.html", shown, dataset=dataset, headline=sections.headline(found)))
+
+
+def figures(results: Path, out_dir: Path) -> None:
+    """Write the main figures as pages of their own, for `snakemake --report`.
+
+    Parameters
+    ----------
+    results
+        The folder `results/{dataset}`.
+    out_dir
+        Folder of per_signer.html, learning_curves.html, confusion.html and quality.html.
+    """
+    found = Results(Path(results))
+    for file, name in ALONE.items():
+        shown = {name: getattr(sections, name)(found)}
+        write_text(Path(out_dir) / f"{file}.html", _render("figure.html", shown, dataset=found.root.name))
+
+
+def _render(template: str, shown: Mapping[str, sections.Section], **context: Any) -> str:
+    drawn = list(_figures(shown.values()))
+    text = _environment().get_template(template)
+    return text.render(shown=shown, titles=TITLES, specs=_embedded(drawn), plotly=_plotly() if drawn else "", **context)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    for name in ("share", "span", "count", "number", "duration", "memory", "plural", "shown"):
+        environment.filters[name] = getattr(words, name)
+    environment.globals["asset"] = lambda name: Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+    return environment
+
+
+def _figures(found: Iterable[Any]) -> Iterator[Figure]:
+    """Find the figures among the sections' values."""
+    for value in found:
+        if isinstance(value, Figure):
+            yield value
+        elif isinstance(value, Mapping):
+            yield from _figures(value.values())
+        elif isinstance(value, list):
+            yield from _figures(value)
+
+
+def _embedded(drawn: list[Figure]) -> Markup:
+    """Return the figures as JSON that cannot end its script element."""
+    text = json.dumps([figure.spec for figure in drawn], ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _plotly() -> Markup:
+    """Return the plotting library."""
+    from plotly.offline import get_plotlyjs
+
+    return Markup(get_plotlyjs())

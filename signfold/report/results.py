@@ -1,0 +1,153 @@
+"""Everything that the report shows, read from a results folder; what is not there is an empty table, not an error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from signfold.files import read_metadata
+
+_TEXT = dict.fromkeys("sample_id signer label gloss path reason status shard fold stream sha256".split(), "str")
+
+
+@dataclass(frozen=True)
+class Results:
+    """A results folder, read lazily.
+
+    Parameters
+    ----------
+    root
+        `results/{dataset}`.
+    """
+
+    root: Path
+
+    @cached_property
+    def index(self) -> pd.DataFrame:
+        """One row per video found."""
+        return _parquet([self.root / "index.parquet"], ["sample_id", "label", "gloss", "signer"])
+
+    @cached_property
+    def videos(self) -> pd.DataFrame:
+        """One row per video looked at, with its sizes and status."""
+        columns = ["sample_id", "fps", "frames", "frames_pose", "frames_left_hand", "frames_right_hand", "status"]
+        return _parquet(sorted(self.root.glob("keypoints/*.videos.parquet")), columns)
+
+    @cached_property
+    def tensors(self) -> pd.DataFrame:
+        """One row per usable video, with what was repaired."""
+        seen = ["seen_left", "seen_right", "imputed_left", "imputed_right", "longest_gap", "mirrored"]
+        return _parquet(sorted(self.root.glob("tensors/*.parquet")), ["sample_id", "frames", "duration_ms", *seen])
+
+    @cached_property
+    def tensor_metadata(self) -> dict[str, Any]:
+        """What the first shard says about layout, channels and frames."""
+        shards = sorted(self.root.glob("tensors/*.parquet"))
+        return read_metadata(shards[0]) if shards else {}
+
+    @cached_property
+    def manifest(self) -> pd.DataFrame:
+        """One row per training item."""
+        return _parquet([self.root / "manifest.parquet"], ["sample_id", "copy", "class_id", "label", "gloss", "signer"])
+
+    @cached_property
+    def excluded(self) -> pd.DataFrame:
+        """One row per video left out: stage, name, reason."""
+        parts = []
+        for stage, file in (("index", "index.excluded.csv"), ("manifest", "manifest.excluded.csv")):
+            table = self.csv(file)
+            name = "sample_id" if "sample_id" in table else "path"
+            if len(table) and {name, "reason"} <= set(table):
+                parts.append(pd.DataFrame({"stage": stage, "name": table[name], "reason": table["reason"].fillna("")}))
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["stage", "name", "reason"])
+
+    @cached_property
+    def folds(self) -> dict[str, pd.DataFrame]:
+        """For each fold its rows: copy, signer, role."""
+        paths = sorted(self.root.glob("folds/*.parquet"), key=lambda path: natural(path.stem))
+        return {path.stem: _parquet([path], ["copy", "signer", "role"]) for path in paths}
+
+    @cached_property
+    def audit(self) -> dict[str, Any]:
+        """The leak audit."""
+        return self.json("folds/audit.json")
+
+    @cached_property
+    def models(self) -> list[dict[str, Any]]:
+        """For each model its metrics, in order of fold and stream."""
+        paths = sorted(self.root.glob("models/*/*/metrics.json"), key=_model_order)
+        return [json.loads(path.read_text(encoding="utf-8")) | _name(path) for path in paths]
+
+    @cached_property
+    def histories(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """For each (fold, stream) one row per epoch."""
+        paths = sorted(self.root.glob("models/*/*/history.csv"), key=_model_order)
+        return {(path.parts[-3], path.parts[-2]): self.csv(path.relative_to(self.root)) for path in paths}
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """The evaluation's metrics.json."""
+        return self.json("evaluation/metrics.json")
+
+    @cached_property
+    def benchmarks(self) -> pd.DataFrame:
+        """One row per job: stage, s, cpu_time (seconds), max_rss (MiB)."""
+        rows, columns = [], ("s", "cpu_time", "max_rss")
+        for path in sorted(self.root.glob("benchmarks/**/*.tsv")):
+            table = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
+            stage = path.relative_to(self.root / "benchmarks").with_suffix("").parts[0]
+            rows.append({"stage": stage, **{name: table[name].mean() for name in columns if name in table}})
+        return pd.DataFrame(rows, columns=["stage", *columns])
+
+    def evaluation(self, name: str) -> pd.DataFrame:
+        """Return the evaluation's table `name`, without .csv."""
+        return self.csv(f"evaluation/{name}.csv")
+
+    def csv(self, file: str | Path) -> pd.DataFrame:
+        """Return a CSV file below the root; names stay text, also those that look like numbers or like "NA"."""
+        path = self.root / file
+        if not path.exists() or not path.stat().st_size:
+            return pd.DataFrame()
+        header = pd.read_csv(path, nrows=0).columns
+        text = {c: "str" for c in header if c in _TEXT or c.endswith(("_label", "_gloss")) or c == "mistaken_for"}
+        numbers = {column: [""] for column in header if column not in text}
+        empty = {column: [""] for column in text}
+        return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=numbers | empty)
+
+    def json(self, file: str) -> dict[str, Any]:
+        """Return a JSON file below the root, or an empty dictionary."""
+        path = self.root / file
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def natural(name: str) -> tuple[int, str]:
+    """Sort fold-2 before fold-10."""
+    return len(name), name
+
+
+def _model_order(path: Path) -> tuple[tuple[int, str], int]:
+    streams = ("joint", "bone", "joint_motion", "bone_motion")
+    stream = path.parts[-2]
+    return natural(path.parts[-3]), streams.index(stream) if stream in streams else len(streams)
+
+
+def _name(path: Path) -> dict[str, str]:
+    return {"fold": path.parts[-3], "stream": path.parts[-2]}
+
+
+def _parquet(paths: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
+    """Return the wanted columns of all files, one below the other; a column that no file has is absent."""
+    parts = []
+    for path in paths:
+        if path.exists():
+            found = pq.read_schema(path).names
+            parts.append(pq.read_table(path, columns=[name for name in columns if name in found], partitioning=None))
+    frames = [part.to_pandas() for part in parts if part.num_rows]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(columns))

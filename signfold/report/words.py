@@ -1,0 +1,75 @@
+"""How figures are put into words: percentages, counts, durations, sizes; and names that figures can carry."""
+
+from __future__ import annotations
+
+import html
+import math
+from typing import Any
+
+# A narrow space that does not break: "74.3 %", "12 345".
+_SPACE = "\u202f"
+_DASH = "–"
+
+
+def share(value: Any, digits: int = 1) -> str:
+    """Return 0.743 as "74.3 %", and a dash for nothing."""
+    return _DASH if missing(value) else f"{100 * value:.{digits}f}{_SPACE}%"
+
+
+def span(metric: dict[str, Any] | None) -> str:
+    """Return {low, high} as "57.3–85.3 %"."""
+    if not metric or missing(metric.get("low")) or missing(metric.get("high")):
+        return _DASH
+    return f"{100 * metric['low']:.1f}{_DASH}{share(metric['high'])}"
+
+
+def count(value: Any) -> str:
+    """Return 12345 as "12 345"."""
+    return _DASH if missing(value) else f"{round(value):,}".replace(",", _SPACE)
+
+
+def number(value: Any, digits: int = 2) -> str:
+    """Return a number with so many digits after the point."""
+    return _DASH if missing(value) else f"{value:.{digits}f}"
+
+
+def duration(seconds: Any) -> str:
+    """Return seconds as "42 s", "3 min 5 s" or "2 h 10 min"."""
+    if missing(seconds):
+        return _DASH
+    if seconds < 9.95:
+        return f"{seconds:.1f}{_SPACE}s"
+    whole = round(seconds)
+    for size, big, small, unit in ((3600, "h", "min", 60), (60, "min", "s", 1)):
+        if whole >= size:
+            rest = whole % size // unit
+            return f"{whole // size}{_SPACE}{big}" + (f" {rest}{_SPACE}{small}" if rest else "")
+    return f"{whole}{_SPACE}s"
+
+
+def memory(mebibytes: Any) -> str:
+    """Return MiB as "420 MiB" or "1.3 GiB"."""
+    if missing(mebibytes):
+        return _DASH
+    return f"{mebibytes:.0f}{_SPACE}MiB" if mebibytes < 1000 else f"{mebibytes / 1024:.1f}{_SPACE}GiB"
+
+
+def plural(number: int, word: str, words: str | None = None) -> str:
+    """Return "1 signer", "6 signers", "3 classes"."""
+    return f"{count(number)} {word if number == 1 else words or word + 's'}"
+
+
+def missing(value: Any) -> bool:
+    """Tell whether there is no figure: None or NaN."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def shown(name: Any) -> str:
+    """Return a name on one line, and a dash for none."""
+    return _DASH if missing(name) or str(name) in ("nan", "None", "<NA>") else " ".join(str(name).split()) or _DASH
+
+
+def figure_text(name: Any, longest: int = 26) -> str:
+    """Return a name as Plotly is to draw it: on one line, short, and with its pseudo-HTML spelled out."""
+    text = shown(name)
+    return html.escape(text if len(text) <= longest else text[: longest - 1] + "…", quote=False)
