@@ -10,9 +10,9 @@ import numpy as np
 from signfold.frames import Floats, Keypoints, seen
 from signfold.joints import HAND, POSE, SIDES, mirrored
 
-# How much more than the right hand the left must be used before a clip counts as left-handed: signs of two equal hands
-# must not be mirrored by chance.
-MARGIN = 0.1
+# A clip counts as left-handed if the left hand is used this many times as much as the right, and a little more: signs
+# of two equal hands, one of which is lost now and then, must not be mirrored by chance.
+TIMES, MORE = 1.5, 0.05
 # A hand used less than this, and less than half as much as the other, rests.
 RESTING = 0.25
 
@@ -27,7 +27,7 @@ class HandUse:
     @property
     def dominant(self) -> str:
         """The side that signs: the left only where it is used clearly more than the right."""
-        return "left" if self.left > self.right + MARGIN else "right"
+        return "left" if self.left > TIMES * self.right + MORE else "right"
 
     @property
     def resting(self) -> tuple[str, ...]:
