@@ -45,10 +45,30 @@ def main() -> None:
 @click.option("--workers", default=1, show_default=True, help="Processes that draw at a time.")
 def synth(out: Path, signs: int, signers: int, takes: int, seed: int, workers: int) -> None:
     """Draw clips of synthetic signers into OUT, named like VSL files, with their true joints in truth.parquet."""
-    from signfold.synth import SynthSettings, render
+    from signfold.synth.names import SynthSettings
+    from signfold.synth.render import render
 
     render(out, SynthSettings(signs, signers, takes, seed), workers=workers)
     click.echo(f"{signs * signers * takes} clips in {out}")
+
+
+@main.command()
+@click.argument("results", type=EXISTING)
+@click.argument("videos", type=EXISTING, nargs=-1, required=True)
+@click.option("-o", "--out", type=PATH, default=Path("predicted.csv"), show_default=True, help="The table to write.")
+@click.option("--store", "root", default="results/store", show_default=True, type=PATH, help="The store's folder.")
+def predict(results: Path, videos: tuple[Path, ...], out: Path, root: Path) -> None:
+    """Recognise the signs in VIDEOS (files or folders) with the networks of RESULTS, as results/demo."""
+    from signfold import predict as predicting
+    from signfold.evaluate import EvaluationSettings
+    from signfold.keypoints import KeypointSettings
+    from signfold.store import Store
+
+    table = predicting.predict(
+        results, videos, out, store=Store(root), keypoints=KeypointSettings(), evaluation=EvaluationSettings()
+    )
+    for row in table.to_dict("records"):
+        click.echo(f"{row['video']}: {row['best'] or row['status']}")
 
 
 @main.command()

@@ -11,3 +11,12 @@ FOLDS = 1
 TRAIN = 1
 EVALUATE = 1
 REPORT = 1
+
+
+def installed() -> dict[str, str]:
+    """Return the versions of what computes the results: Python, signfold and the libraries that matter."""
+    import platform
+    from importlib.metadata import version
+
+    names = ("signfold", "mediapipe", "opencv-python-headless", "numpy", "scipy", "scikit-learn", "torch", "snakemake")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}

@@ -117,6 +117,14 @@ def fold_files(pattern):
     return of
 
 
+def new_videos(wildcards):
+    """The folder to predict, by its files and when they were modified: a video that is added is predicted."""
+    if not config["predict"]:
+        raise WorkflowError("predict: no videos; give their folder: --config predict=FOLDER")
+    folder = Path(config["predict"])
+    return {str(folder): [(name, (folder / name).stat().st_mtime) for name in index.files_below(folder)]}
+
+
 def rendered(wildcards):
     """The demo's rendered clips, where the dataset is synthetic."""
     if "synth" in dataset_of(wildcards.dataset):

@@ -1,1 +1,24 @@
-# New videos.
+# The signs in new videos, by the networks of all folds: snakemake --cores 8 results/demo/predicted.csv --config predict=FOLDER
+
+
+rule predict:
+    input:
+        models=fold_files("results/{dataset}/models/{fold}/{stream}/model.safetensors"),
+        classes="results/{dataset}/classes.csv",
+    output:
+        "results/{dataset}/predicted.csv",
+    log:
+        "results/{dataset}/logs/predict.log",
+    benchmark:
+        "results/{dataset}/benchmarks/predict.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        videos=new_videos,
+        keypoints=settings("keypoints"),
+        evaluation=settings("evaluation"),
+    conda:
+        "../../envs/signfold.yaml"
+    script:
+        "../scripts/predict.py"

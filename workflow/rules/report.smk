@@ -1,1 +1,81 @@
-# One page to look at.
+# One page to look at, and its figures for `snakemake --report`.
+
+
+rule figures:
+    input:
+        metrics="results/{dataset}/evaluation/metrics.json",
+        history=fold_files("results/{dataset}/models/{fold}/{stream}/history.csv"),
+        videos=shard_files("results/{dataset}/keypoints/{shard}.videos.parquet"),
+        tensors=shard_files("results/{dataset}/tensors/{shard}.parquet"),
+    output:
+        signers=report(
+            "results/{dataset}/figures/per_signer.html",
+            caption="../report/per_signer.rst",
+            category="Accuracy",
+            labels={"dataset": "{dataset}", "figure": "per signer"},
+        ),
+        confusion=report(
+            "results/{dataset}/figures/confusion.html",
+            caption="../report/confusion.rst",
+            category="Accuracy",
+            labels={"dataset": "{dataset}", "figure": "confused signs"},
+        ),
+        curves=report(
+            "results/{dataset}/figures/learning_curves.html",
+            caption="../report/learning_curves.rst",
+            category="Training",
+            labels={"dataset": "{dataset}", "figure": "learning curves"},
+        ),
+        quality=report(
+            "results/{dataset}/figures/quality.html",
+            caption="../report/quality.rst",
+            category="Keypoints",
+            labels={"dataset": "{dataset}", "figure": "hands seen"},
+        ),
+    log:
+        "results/{dataset}/logs/figures.log",
+    benchmark:
+        "results/{dataset}/benchmarks/figures.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        version=versions.REPORT,
+    conda:
+        "../../envs/signfold.yaml"
+    script:
+        "../scripts/figures.py"
+
+
+rule report:
+    input:
+        index="results/{dataset}/index.parquet",
+        manifest="results/{dataset}/manifest.parquet",
+        metrics="results/{dataset}/evaluation/metrics.json",
+        history=fold_files("results/{dataset}/models/{fold}/{stream}/history.csv"),
+        folds=fold_files("results/{dataset}/folds/{fold}.parquet"),
+        videos=shard_files("results/{dataset}/keypoints/{shard}.videos.parquet"),
+        tensors=shard_files("results/{dataset}/tensors/{shard}.parquet"),
+        figures="results/{dataset}/figures/per_signer.html",
+    output:
+        report(
+            "results/{dataset}/report.html",
+            caption="../report/report.rst",
+            category="Report",
+            labels={"dataset": "{dataset}", "figure": "the whole report"},
+        ),
+    log:
+        "results/{dataset}/logs/report.log",
+    benchmark:
+        "results/{dataset}/benchmarks/report.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=lambda wildcards: settings_of(wildcards.dataset),
+        dataset=lambda wildcards: dataset_of(wildcards.dataset),
+        version=versions.REPORT,
+    conda:
+        "../../envs/signfold.yaml"
+    script:
+        "../scripts/report.py"

@@ -1,0 +1,169 @@
+"""Recognise the signs in new videos with the networks of all folds together."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from signfold import index
+from signfold.aagcn import AAGCN
+from signfold.errors import SignfoldError
+from signfold.evaluate import EvaluationSettings
+from signfold.files import whole
+from signfold.frames import Floats
+from signfold.fusion import fuse
+from signfold.holistic import Extraction
+from signfold.keypoints import KeypointSettings
+from signfold.store import Store, digest_of
+from signfold.tensors import TensorSettings, clip_tensor
+from signfold.weights import load_model, predict_logits
+
+BEST = 5
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The networks of a dataset's folds and streams.
+
+    Parameters
+    ----------
+    networks
+        (network, its metadata) by fold, then stream.
+    labels, glosses
+        K of each, by class id.
+    fusion
+        The weight of each stream.
+    """
+
+    networks: Mapping[str, Mapping[str, tuple[AAGCN, dict[str, Any]]]]
+    labels: Sequence[str]
+    glosses: Sequence[str]
+    fusion: Mapping[str, float]
+
+    @property
+    def tensors(self) -> TensorSettings:
+        """How clips must be brought to tensors."""
+        streams = next(iter(self.networks.values()))
+        return TensorSettings(**next(iter(streams.values()))[1]["tensors"]["settings"])
+
+    def probabilities(self, tensor: Floats) -> Floats:
+        """Return (K,) probabilities of a clip's (C, T, V) tensor: streams fused, then the mean over the folds."""
+        folds = [
+            fuse({stream: predict_logits(*network, tensor[None]) for stream, network in streams.items()}, self.fusion)
+            for streams in self.networks.values()
+        ]
+        return np.mean(folds, axis=0)[0]
+
+
+def load(results: Path, evaluation: EvaluationSettings) -> Ensemble:
+    """Load the networks that are under `results/{dataset}/models`.
+
+    Raises
+    ------
+    SignfoldError
+        If there are none, or they do not know the same classes or tensors.
+    """
+    networks: dict[str, dict[str, tuple[AAGCN, dict[str, Any]]]] = {}
+    for file in sorted((results / "models").glob("*/*/model.safetensors")):
+        networks.setdefault(file.parent.parent.name, {})[file.parent.name] = load_model(file.parent)
+    if not networks:
+        raise SignfoldError(f"{results}: no trained networks; run `snakemake --cores all {results}/report.html` first")
+    metadata = [about for streams in networks.values() for _, about in streams.values()]
+    for key in ("classes", "tensors"):
+        if any(about[key] != metadata[0][key] for about in metadata):
+            raise SignfoldError(f"{results}/models: the networks differ in their {key}; run the workflow to its end")
+    labels = metadata[0]["classes"]
+    return Ensemble(networks, labels, _glosses(results / "classes.csv", labels), evaluation.weights)
+
+
+def _glosses(file: Path, labels: Sequence[str]) -> list[str]:
+    """Return the gloss of each label, or the label itself."""
+    if not file.is_file():
+        return list(labels)
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    known = dict(zip(table["label"], table["gloss"], strict=True))
+    return [known.get(label) or label for label in labels]
+
+
+def videos_in(paths: Sequence[Path]) -> list[Path]:
+    """Return the videos among files and below folders.
+
+    Raises
+    ------
+    SignfoldError
+        If there are none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        found += [path / name for name in index.files_below(path)] if path.is_dir() else [path]
+    videos = [path for path in found if path.suffix.lower() in index.VIDEO_SUFFIXES]
+    if not videos:
+        raise SignfoldError(f"{', '.join(map(str, paths))}: no videos ({' '.join(sorted(index.VIDEO_SUFFIXES))})")
+    return videos
+
+
+def predict(
+    results: Path,
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    store: Store,
+    keypoints: KeypointSettings,
+    evaluation: EvaluationSettings,
+) -> pd.DataFrame:
+    """Recognise the signs in videos, and write them as a table.
+
+    Parameters
+    ----------
+    results
+        `results/{dataset}` of a finished run.
+    paths
+        Videos, or folders of videos.
+    out
+        The CSV: video, status, label, gloss, probability, and `best`, the likeliest signs with their probabilities.
+    store, keypoints, evaluation
+        As in the run: where extractions are kept, how they are made, and how streams are fused.
+
+    Returns
+    -------
+    DataFrame
+        What was written.
+
+    Raises
+    ------
+    SignfoldError
+        If there are no networks or no videos.
+    """
+    ensemble = load(results, evaluation)
+    rows = []
+    for video in tqdm(videos_in(paths), unit="video", desc="predict"):
+        found = store.extraction(video, digest_of(video)[0], keypoints.extractor)
+        rows.append({"video": str(video), **_row(ensemble, found)})
+    table = pd.DataFrame(rows)
+    with whole(out) as temporary:
+        table.to_csv(temporary, index=False, quoting=csv.QUOTE_MINIMAL)
+    return table
+
+
+def _row(ensemble: Ensemble, found: Extraction) -> dict[str, Any]:
+    if found.status != "ok":
+        return {"status": f"{found.status}: {found.error}", "label": "", "gloss": "", "probability": None, "best": ""}
+    tensor, _ = clip_tensor(found.keypoints, found.width, found.height, ensemble.tensors)
+    probabilities = ensemble.probabilities(tensor)
+    order = np.argsort(-probabilities, kind="stable")[:BEST]
+    return {
+        "status": "ok",
+        "label": ensemble.labels[order[0]],
+        "gloss": ensemble.glosses[order[0]],
+        "probability": round(float(probabilities[order[0]]), 4),
+        "best": "; ".join(f"{ensemble.glosses[k]} {probabilities[k]:.3f}" for k in order),
+    }
