@@ -70,5 +70,5 @@ def masked(x: NDArray[np.float32]) -> NDArray[np.float32]:
         The channels with 0 for NaN, then a mask: 1 where the joint's first channel is there, else 0. (Further channels,
         such as coordinates about the wrist, do not exist for every joint.)
     """
-    present = ~np.isnan(x[:, :1])
-    return np.concatenate([np.nan_to_num(x, nan=0.0), present], axis=1, dtype=np.float32)
+    missing = np.isnan(x)
+    return np.concatenate([np.where(missing, np.float32(0), x), ~missing[:, :1]], axis=1, dtype=np.float32)

@@ -54,7 +54,8 @@ def save_model(
         "stream": stream,
         "provenance": hashlib.sha256((folder / PROVENANCE).read_bytes()).hexdigest(),
     }
-    metadata = {key: json.dumps(value, ensure_ascii=False, sort_keys=True) for key, value in described.items()}
+    # One entry: safetensors writes several in any order, and the same weights would not be the same bytes.
+    metadata = {"signfold": json.dumps(described, ensure_ascii=False, sort_keys=True)}
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with files.whole(folder / "model.safetensors") as temporary:
         safetensors.torch.save_file(state, temporary, metadata)
@@ -90,7 +91,7 @@ def load_model(folder: Path) -> tuple[AAGCN, dict[str, Any]]:
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     try:
         with safetensors.safe_open(path, framework="pt") as opened:
-            metadata = {key: json.loads(value) for key, value in (opened.metadata() or {}).items()}
+            metadata = json.loads((opened.metadata() or {}).get("signfold", "{}"))
             state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError, json.JSONDecodeError) as error:
         raise SignfoldError(f"{path}: cannot be read as a model ({error}); train it again") from None
