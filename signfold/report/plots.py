@@ -17,6 +17,8 @@ import pandas as pd
 from signfold.report.words import figure_text, share
 
 Trace = dict[str, Any]
+# Up to so many signs, the cells of a heat map have room for a number.
+LEGIBLE = 12
 
 
 @dataclass(frozen=True)
@@ -151,9 +153,10 @@ def hands(better: np.ndarray, other: np.ndarray) -> Figure:
         hover = f"%{{y}} clips with the {name}<br>in %{{text}} of their frames<extra></extra>"
         bar = {"type": "bar", "x": middle, "y": clips.tolist(), "name": name, "text": labels, "textposition": "none"}
         traces.append({**bar, "marker": {"color": colour}, "hovertemplate": hover})
+    shares = {"tickformat": ".0%", "range": [0, 1.001], "dtick": 0.2}
     layout = {
         "barmode": "group", "bargap": 0.12, "bargroupgap": 0.02, "showlegend": True,
-        "xaxis": {"tickformat": ".0%", "range": [0, 1], "title": {"text": "Share of the clip's frames with the hand"}},
+        "xaxis": shares | {"title": {"text": "Share of the clip's frames with the hand"}},
         "yaxis": {"title": {"text": "Clips"}},
     }  # fmt: skip
     alternative = (
@@ -172,6 +175,8 @@ def confusion(shares: np.ndarray, counts: np.ndarray, names: Sequence[str]) -> F
         "type": "heatmap", "z": shares.round(4).tolist(), "x": places, "y": places, "zmin": 0, "zmax": 1,
         "colorscale": [[0, "@paper"], [0.08, "@heat-low"], [1, "@accent"]], "xgap": 1, "ygap": 1,
         "customdata": [[[text[i], text[j], int(counts[i, j])] for j in places] for i in places],
+        "text": [[str(count) if count and size <= LEGIBLE else "" for count in row] for row in counts.tolist()],
+        "texttemplate": "%{text}",
         "hovertemplate": "%{customdata[0]} → %{customdata[1]}<br>%{customdata[2]} clips, %{z:.0%}<extra></extra>",
         "colorbar": {"tickformat": ".0%", "thickness": 10, "outlinewidth": 0, "len": 0.6, "y": 0.7},
     }  # fmt: skip

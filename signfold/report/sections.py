@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import platform
 import re
 from collections import Counter
 from collections.abc import Mapping
+from importlib import metadata
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
 
+import signfold
 from signfold.report import plots
 from signfold.report.results import Results, natural
 
@@ -22,7 +26,19 @@ HEAT_MAP = 22
 # With fewer groups, a percentile bootstrap is known to be too narrow.
 FEW = 10
 ROLES = ("train", "val", "test")
-STAGES = ("synth", "index", "keypoints", "tensors", "manifest", "folds", "audit", "train", "evaluate")
+STAGES = ("synth", "index", "keypoints", "tensors", "manifest", "folds", "audit", "train", "evaluate", "figures")
+PACKAGES = (
+    "snakemake",
+    "mediapipe",
+    "opencv-python-headless",
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pandas",
+    "pyarrow",
+    "safetensors",
+)
 
 Section = dict[str, Any]
 
@@ -249,3 +265,12 @@ def reproduction(config: Mapping[str, Any], versions: Mapping[str, str], command
     plain = json.loads(json.dumps(config, default=str))
     text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
     return {"command": command, "versions": dict(versions), "config": text}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python, the system, and each installed package that results depend on."""
+    found = {"signfold": signfold.__version__, "python": platform.python_version(), "system": platform.platform()}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
