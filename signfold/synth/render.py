@@ -1,0 +1,151 @@
+"""Writing a set of synthetic clips and the true joints in them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import zlib
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from itertools import groupby
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from tqdm import tqdm
+
+from signfold.errors import SignfoldError
+from signfold.files import read_metadata, read_parquet, write_parquet
+from signfold.joints import HAND, POSE
+from signfold.synth import scene
+from signfold.synth.motion import FPS
+from signfold.synth.names import Clip, SynthSettings, clips
+from signfold.synth.signers import HEIGHT, WIDTH
+
+log = logging.getLogger(__name__)
+
+VERSION = 1  # of the pictures: add one when the same settings give other clips
+TRUTH = "truth.parquet"
+
+Joints = dict[str, npt.NDArray[np.float32]]
+
+
+def render(out: Path, settings: SynthSettings, workers: int = 1) -> None:
+    """Render a set of clips into a folder, and their true joints into `truth.parquet` beside them.
+
+    Clips that an earlier call left there are replaced, or removed if the settings have no such clip. The same settings
+    give the same bytes, whatever the number of workers.
+
+    Parameters
+    ----------
+    out
+        The folder; made if need be. Other files in it are left alone.
+    settings
+        Which clips.
+    workers
+        Processes.
+
+    Raises
+    ------
+    SignfoldError
+        If `workers` is not positive, or the clips cannot be written.
+    """
+    if workers < 1:
+        raise SignfoldError(f"workers: {workers} is out of range; choose 1 or more")
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    wanted = clips(settings)
+    _remove_stale(out, {clip.name for clip in wanted})
+    by_signer = [list(group) for _, group in groupby(wanted, key=lambda clip: clip.signer)]
+    # Half a signer's clips are the unit of work: a signer's still parts are drawn once per process and unit.
+    units = [part for group in by_signer for part in (group[::2], group[1::2]) if part]
+    truth: dict[str, Joints] = {}
+    with tqdm(total=len(wanted), unit="clip", desc="synth") as bar:
+        for names, joints in _each(partial(_render_unit, out, settings), units, workers):
+            truth |= dict(zip(names, joints, strict=True))
+            bar.update(len(names))
+    _write_truth(out / TRUTH, [(clip.sample_id, truth[clip.sample_id]) for clip in wanted], settings)
+    log.info("%d clips in %s", len(wanted), out)
+
+
+def _each(work: Any, units: list[list[Clip]], workers: int) -> Any:
+    """Yield the results of `work` for each unit, in order."""
+    if workers == 1:
+        yield from map(work, units)
+        return
+    # Forking a process in which OpenCV has threads can hang.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(work, units)
+
+
+def _render_unit(out: Path, settings: SynthSettings, unit: list[Clip]) -> tuple[list[str], list[Joints]]:
+    """Render some clips of one signer; return their sample ids and true joints."""
+    return [clip.sample_id for clip in unit], [_render_clip(out, settings, clip) for clip in unit]
+
+
+def _render_clip(out: Path, settings: SynthSettings, clip: Clip) -> Joints:
+    who = scene.actor(settings.seed, clip.signer)
+    act = scene.take(clip, settings.seed)
+    # OpenCV picks the container by the extension, and a leading dot hides an unfinished clip from a scan of the folder.
+    temporary = out / f".{os.getpid()}-{clip.name}"
+    try:
+        _write_video(temporary, act, who)
+        os.utime(temporary, (_timestamp(settings),) * 2)
+        temporary.replace(out / clip.name)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return scene.true_joints(act, who)
+
+
+def _write_video(path: Path, act: scene.Performance, who: scene.Actor) -> None:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (WIDTH, HEIGHT))
+    if not writer.isOpened():
+        raise SignfoldError(f"{path}: OpenCV cannot write MPEG-4 here; check that the folder is writable")
+    try:
+        for picture in scene.pictures(act, who):
+            writer.write(picture)
+    finally:
+        writer.release()
+
+
+def _timestamp(settings: SynthSettings) -> int:
+    """Return the modification time that clips get, in seconds.
+
+    The workflow takes a video for changed when its modification time is later than its results. Rendering the same clip
+    again is no change, so the time comes from what decides the picture: a day of 2020 to 2022 for this version of the
+    renderer and these settings.
+    """
+    print_of = zlib.crc32(json.dumps([VERSION, asdict(settings)], sort_keys=True).encode())
+    return 1_577_836_800 + print_of % (3 * 365 * 86_400)
+
+
+def _remove_stale(out: Path, wanted: set[str]) -> None:
+    """Remove the clips that an earlier call made and that are not wanted now, and its table."""
+    table = out / TRUTH
+    if not table.exists():
+        return
+    if read_metadata(table).get("renderer") is None:
+        raise SignfoldError(f"{table}: not made by signfold synth; choose another folder, or move this file away")
+    made = {f"{sample}.mp4" for sample in read_parquet(table)["sample_id"].unique().to_pylist()}
+    for name in made - wanted:
+        (out / name).unlink(missing_ok=True)
+
+
+def _write_truth(path: Path, samples: list[tuple[str, Joints]], settings: SynthSettings) -> None:
+    """Write the table of true joints; its row is a frame."""
+    columns: dict[str, pa.Array] = {
+        "sample_id": pa.array([name for name, joints in samples for _ in joints["pose"]], pa.string()),
+        "frame": pa.array(np.concatenate([np.arange(len(joints["pose"])) for _, joints in samples]), pa.int32()),
+    }
+    for name in ("pose", "left_hand", "right_hand"):
+        values = np.concatenate([joints[name] for _, joints in samples])
+        columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values[0].size)
+    metadata = {"renderer": VERSION, "settings": asdict(settings), "pose": list(POSE), "hand": list(HAND)}
+    metadata |= {"coordinates": "x, y as shares of the picture's width and height", "fps": FPS}
+    write_parquet(pa.table(columns), path, metadata)
