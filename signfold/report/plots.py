@@ -123,7 +123,7 @@ def _chosen(histories: dict[str, pd.DataFrame], best: dict[str, int | None], col
     for fold, table in histories.items():
         if column in table and best.get(fold) is not None:
             row = table[np.asarray(_epochs(table)) == best[fold]]
-            points += [(best[fold], float(value), figure_text(fold)) for value in row[column].head(1)]
+            points += [(best[fold], value, figure_text(fold)) for value in _plain(row[column].dropna().head(1))]
     if not points:
         return None
     x, y, text = (list(values) for values in zip(*points, strict=True))
