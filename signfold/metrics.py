@@ -195,7 +195,7 @@ class _Sums:
         return {
             "top1": top1 / clips,
             "top5": top5 / clips,
-            "macro_f1": (f1 * (true > 0)).sum(0) / present,
+            "macro_f1": f1.sum(0) / present,
             "balanced_accuracy": (correct / np.maximum(true, 1)).sum(0) / present,
             "ece": np.abs(self.gap.T @ weights.T).sum(0) / clips,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from signfold.evaluate import EvaluationSettings
 from signfold.files import read_parquet, write_json, write_parquet
 from signfold.fusion import fuse
 from signfold.metrics import METRICS, Scored, bootstrap, calibration, point, resampled, score, wilson
+from signfold.protocol import majority
 
 # Five clips, three classes. Right: clips 0, 1, 4. Truth ranks: 1, 1, 2, 3, 1.
 SCORES = np.array([[0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.5, 0.4, 0.1], [0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])
@@ -161,6 +163,7 @@ def test_headline_is_the_pooled_share_and_says_how_it_came_about(results: tuple[
         "6 signers, 3 signer-wise folds, epoch chosen on validation signers, each test part scored once; "
         "95 % interval: bootstrap over signers (200)"
     )
+    assert (summary["interval"]["unit"], summary["interval"]["groups"]) == ("signer", 6)
     assert summary["chance"] == pytest.approx(1 / 6)
     assert 0 < summary["majority"] < 0.5
     assert summary["spread"]["worst_signer"]["signer"] == "s02"
@@ -185,6 +188,23 @@ def test_tables_agree_with_the_pool(results: tuple[Path, dict]) -> None:
     worst = tables["confusions"].iloc[0]
     assert (worst["true_gloss"], worst["predicted_gloss"]) == ("thanks", "hello")
     assert tables["per_fold"]["fold"].tolist() == ["fold-1", "fold-2", "fold-3"]
+
+
+def test_order_of_a_models_predictions_does_not_matter(results: tuple[Path, dict], tmp_path: Path) -> None:
+    root = tmp_path / "shuffled"
+    shutil.copytree(results[0], root)
+    for path in root.glob("models/*/*/predictions.parquet"):
+        _rewrite(path, lambda table: table.sample(frac=1, random_state=0))
+    assert run_evaluate(root) == results[1]
+
+
+def test_majority_by_hand() -> None:
+    """Class 0 has most videos in training, class 1 only most copies: a test clip in two is of class 0."""
+    rows = [("train", 0, 0)] * 3 + [("train", 1, 0)] * 2 + [("train", 1, 1)] * 9 + [("test", 0, 0), ("test", 1, 0)]
+    table = pd.DataFrame(rows, columns=["role", "class_id", "copy"])
+    clips = table[table["role"] == "test"].assign(fold="fold-1")
+    assert majority({"fold-1": table}, clips) == 0.5
+    assert majority({"fold-1": table}, clips.assign(class_id=0)) == 1
 
 
 def test_streams_are_fused_and_shown_alone(tmp_path: Path) -> None:
