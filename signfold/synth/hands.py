@@ -158,40 +158,48 @@ def _facing(seen: Surface, palmar: Array) -> Array:
 
 def _compose(picture: Array, image: Relief, signer: Signer, paint: Paint, unit: float) -> None:
     """Shade a relief and lay it over the part of the picture that it covers."""
-    inside = image.inside
-    if not inside.any():
+    inside = np.flatnonzero(image.inside)
+    if not len(inside):
         return
-    colour = _colour(image, inside, signer, paint, unit)
-    fade = image.marks["fade"][inside]
-    layers = np.zeros((4, *inside.shape), np.float32)
+    fade = image.marks["fade"].take(inside)
+    layers = np.zeros((4, image.height.size), np.float32)
     layers[3, inside] = fade
-    for channel in range(3):
-        layers[channel, inside] = colour[channel] * fade
+    for channel, colour in enumerate(_colour(image, inside, signer, paint, unit)):
+        layers[channel, inside] = colour * fade
     size = (picture.shape[2], picture.shape[1])
-    small = [cv2.resize(layer, size, interpolation=cv2.INTER_AREA) for layer in layers]
+    fine = layers.reshape(4, *image.height.shape)
+    small = [cv2.resize(layer, size, interpolation=cv2.INTER_AREA) for layer in fine]
     _shade_behind(picture, small[3], signer)
     picture *= 1 - small[3]
     for channel in range(3):
         picture[channel] += small[channel]
 
 
-def _colour(image: Relief, inside: npt.NDArray[np.bool_], signer: Signer, paint: Paint, unit: float) -> Array:
+def _colour(image: Relief, inside: npt.NDArray[np.intp], signer: Signer, paint: Paint, unit: float) -> Array:
     """Return the colours (3, N) of the N pixels inside."""
-    height = np.where(inside, image.height, image.height[inside].min())
-    width = round(0.16 * unit * FINER)
-    # What lies behind its surroundings gets less light: it sets fingers off from the palm and from each other.
-    covered = (cv2.blur(height, (width, width))[inside] - height[inside]) * np.float32(3.2 / unit)
-    x, y, z = (part[inside] for part in image.normal)
+    marks = {name: mark.take(inside) for name, mark in image.marks.items()}
+    x, y, z = (part.take(inside) for part in image.normal)
     brightness = relief.lit((x, y, z), signer.light)
-    brightness *= (1 - np.clip(covered, 0, 0.55)) * (1 - 0.30 * image.marks["crease"][inside])
-    palm = np.clip(image.marks["palm"][inside] * 1.4 + 0.3, 0, 1)
-    nail = image.marks["nail"][inside]
+    brightness *= (1 - _covered(image, inside, unit)) * (1 - 0.30 * marks["crease"])
+    palm = np.clip(marks["palm"] * 1.4 + 0.3, 0, 1)
     tints = (paint.skin, paint.palm, paint.skin_shadow, paint.palm_shadow, paint.nail)
     skin, skin_palm, dark, dark_palm, nails = (tint[:, None] for tint in tints)
     bright = skin + (skin_palm - skin) * palm
-    bright += (nails - bright) * nail
+    bright += (nails - bright) * marks["nail"]
     shadow = dark + (dark_palm - dark) * palm
     return shadow + (bright - shadow) * brightness
+
+
+def _covered(image: Relief, inside: npt.NDArray[np.intp], unit: float) -> Array:
+    """Return how much of the light (N,) is kept from each pixel because it lies behind its surroundings.
+
+    It sets fingers off from the palm and from each other (depth darkening: Luft et al. 2006, Image enhancement by
+    unsharp masking the depth buffer).
+    """
+    depth = image.height.take(inside)
+    height = np.maximum(image.height, depth.min())
+    width = round(0.16 * unit * FINER)
+    return np.clip((cv2.blur(height, (width, width)).take(inside) - depth) * np.float32(3.2 / unit), 0, 0.55)
 
 
 def _shade_behind(picture: Array, alpha: Array, signer: Signer) -> None:

@@ -35,6 +35,11 @@ class Arm:
     palmar: Points
     active: npt.NDArray[np.bool_]
 
+    @property
+    def is_still(self) -> bool:
+        """Whether it rests throughout."""
+        return not self.active.any()
+
 
 @dataclass(frozen=True)
 class Performance:

@@ -49,17 +49,19 @@ def render(out: Path, settings: SynthSettings, workers: int = 1) -> None:
     settings
         Which clips.
     workers
-        Processes.
+        Processes. A script that asks for more than one must guard its own run by `if __name__ == "__main__":`.
 
     Raises
     ------
     SignfoldError
-        If `workers` is not positive, or the clips cannot be written.
+        If `workers` is not positive, or the clips cannot be written, or `out` has a `truth.parquet` of other origin.
     """
     if workers < 1:
         raise SignfoldError(f"workers: {workers} is out of range; choose 1 or more")
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SignfoldError(f"{out}: cannot make this folder ({error.strerror}); choose another") from None
     wanted = clips(settings)
     _remove_stale(out, {clip.name for clip in wanted})
     by_signer = [list(group) for _, group in groupby(wanted, key=lambda clip: clip.signer)]
@@ -93,7 +95,7 @@ def _render_clip(out: Path, settings: SynthSettings, clip: Clip) -> Joints:
     who = scene.actor(settings.seed, clip.signer)
     act = scene.take(clip, settings.seed)
     # OpenCV picks the container by the extension, and a leading dot hides an unfinished clip from a scan of the folder.
-    temporary = out / f".{os.getpid()}-{clip.name}"
+    temporary = out / f".{clip.name}"
     try:
         _write_video(temporary, act, who)
         os.utime(temporary, (_timestamp(settings),) * 2)
@@ -126,7 +128,7 @@ def _timestamp(settings: SynthSettings) -> int:
 
 
 def _remove_stale(out: Path, wanted: set[str]) -> None:
-    """Remove the clips that an earlier call made and that are not wanted now, and its table."""
+    """Remove the clips that an earlier call made, by its table, and that are not wanted now."""
     table = out / TRUTH
     if not table.exists():
         return

@@ -62,13 +62,18 @@ def take(clip: Clip, seed: int) -> Performance:
 
 def pictures(act: Performance, who: Actor) -> Iterator[npt.NDArray[np.uint8]]:
     """Yield the frames of a performance, (HEIGHT, WIDTH, 3) BGR."""
-    sides = SIDES[::-1] if who.signer.left_handed else SIDES
+    # The resting arm first: the signing one is nearer.
+    arms = [act.arms[side] for side in (SIDES[::-1] if who.signer.left_handed else SIDES)]
+    still = who.still.copy()
+    for arm in arms:
+        if arm.is_still:
+            _draw_arm(still, arm, 0, who)
     for frame in range(act.frames):
-        picture = who.still.copy()
+        picture = still.copy()
         _place_head(picture, act, frame, who)
-        # The resting arm first: the signing one is nearer.
-        for side in sides:
-            _draw_arm(picture, act.arms[side], frame, who)
+        for arm in arms:
+            if not arm.is_still:
+                _draw_arm(picture, arm, frame, who)
         yield cv2.merge([cv2.convertScaleAbs(channel) for channel in picture]).astype(np.uint8, copy=False)
 
 
