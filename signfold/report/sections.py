@@ -179,10 +179,12 @@ def curves(results: Results) -> Section:
 def signers(results: Results) -> Section:
     """Each signer's top-1 with its interval, best first."""
     table = results.evaluation("per_signer")
-    if table.empty:
+    if table.empty or not results.summary:
         return {"rows": [], "known": False} if results.summary else {}
     rows = table.sort_values(["top1", "clips"], ascending=False, kind="stable").to_dict("records")
-    return {"rows": rows, "known": True, "pooled": results.summary["top1"], "spread": results.summary["spread"]}
+    summary = results.summary
+    pooled = {"pooled": summary["top1"], "spread": summary["spread"], "shared": summary["signers_shared"]}
+    return {"rows": rows, "known": True, **pooled}
 
 
 def confusion(results: Results) -> Section:
