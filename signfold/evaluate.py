@@ -23,6 +23,7 @@ from signfold.streams import STREAMS
 
 log = logging.getLogger(__name__)
 
+
 @dataclass(frozen=True)
 class EvaluationSettings:
     """Options of the section `evaluation`.
@@ -120,7 +121,8 @@ def evaluate(
         "version": versions.EVALUATE,
     }
     write_json(out / "metrics.json", summary)
-    write_parquet(_predictions(pool), out / "predictions.parquet", {"version": versions.EVALUATE, "classes": pool.scored.classes})
+    metadata = {"version": versions.EVALUATE, "classes": pool.scored.classes}
+    write_parquet(_predictions(pool), out / "predictions.parquet", metadata)
     for name, table in broken_down.items():
         with whole(out / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False)

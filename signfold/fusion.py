@@ -10,7 +10,6 @@ from scipy.special import softmax
 from signfold.errors import SignfoldError
 
 
-
 def probabilities(logits: np.ndarray) -> np.ndarray:
     """Return the softmax of `logits` (N, K) along classes, in float64: far classes must not tie at 0."""
     return softmax(np.asarray(logits, dtype=np.float64), axis=1)
