@@ -106,7 +106,7 @@ def _line(table: pd.DataFrame, column: str, fold: str, name: str, colour: str, d
     unit = ":.1%" if column.endswith("top1") else ":.3f"
     return {
         "type": "scatter",
-        "mode": "lines",
+        "mode": "lines" if len(table) > 1 else "markers",
         "x": _epochs(table),
         "y": _plain(table[column]),
         "name": name,
@@ -114,6 +114,7 @@ def _line(table: pd.DataFrame, column: str, fold: str, name: str, colour: str, d
         "showlegend": shown,
         "opacity": 0.8,
         "line": {"color": colour, "width": 1.3, "dash": dash},
+        "marker": {"color": colour},
         "hovertemplate": f"{figure_text(fold)}, {name}<br>epoch %{{x}}: %{{y{unit}}}<extra></extra>",
     }
 
