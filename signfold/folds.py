@@ -74,7 +74,6 @@ def fold(clips: pd.DataFrame, name: str, names: Sequence[str], settings: FoldSet
     SignfoldError
         If there are not enough groups, or a role would be empty.
     """
-    clips = clips.sort_values("sample_id")
     groups = groups_of(clips, settings.group)
     if settings.method == "official":
         roles = clips["split"].where(clips["split"].isin(ROLES), "none")

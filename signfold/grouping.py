@@ -13,8 +13,8 @@ def deal(groups: Sequence[str], classes: Sequence[int], parts: int, seed: int | 
 
     Greedy: the largest group first, each to the part with which it has least in common: the sum, over classes, of the
     clips of the class in the group times the share of the class that the part already holds, plus the same for clips
-    of any class. Groups of equal size come in a seeded order. (scikit-learn's StratifiedGroupKFold is greedy as well,
-    but may leave a part empty.)
+    of any class. An empty part has nothing in common with anyone, so none stays empty (scikit-learn's
+    StratifiedGroupKFold, greedy as well, may leave one). Groups of equal size come in a seeded order.
 
     Parameters
     ----------
@@ -44,12 +44,9 @@ def deal(groups: Sequence[str], classes: Sequence[int], parts: int, seed: int | 
     order = order[np.argsort(-sizes[order], kind="stable")]
     held = np.zeros((parts, len(total)))
     chosen: npt.NDArray[np.int64] = np.zeros(len(names), dtype=np.int64)
-    for place, group in enumerate(order):
+    for group in order:
         own = slice(starts[group], starts[group + 1])
         cost = held[:, kind[own]] @ (count[own] / total[kind[own]])
-        empty = held[:, -1] == 0
-        if empty.sum() == len(names) - place:  # every group that is left is needed where there is none yet
-            cost = np.where(empty, cost, np.inf)
         chosen[group] = np.argmin(cost)
         held[chosen[group], kind[own]] += count[own]
     return dict(zip(names.tolist(), chosen.tolist(), strict=True))

@@ -156,7 +156,9 @@ class TestBalance:
 
         expected = copies(list(self.videos))
         assert copies(list(reversed(self.videos))) == expected
-        assert copies([*self.videos, video("x", "a new class")]) == expected
+        for more in range(1, 9):
+            others = [video(f"x{n}", "a new class") for n in range(more)]
+            assert copies([*self.videos, *others]) == expected
         assert any(copies(list(self.videos), seed) != expected for seed in range(1, 20))
 
     def test_weights_make_classes_weigh_the_same(self, tmp_path):

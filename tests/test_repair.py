@@ -89,11 +89,15 @@ def test_hold_repeats_the_last_detection():
     assert repair(part, np.arange(6.0), "hold").ravel().tolist() == [1, 1, 1, 1, 2, 2]
 
 
-def test_ends_hold_the_nearest_or_come_from_the_average():
+@pytest.mark.parametrize("method", METHODS)
+def test_ends_hold_the_nearest(method):
     part = np.array([np.nan, np.nan, 1.0, 3.0, np.nan]).reshape(5, 1, 1)
-    times = np.arange(5.0)
-    assert repair(part, times).ravel().tolist() == [1, 1, 1, 3, 3]
-    assert repair(part, times, ends="average").ravel().tolist() == [2, 1.5, 1, 3, 2]
+    assert repair(part, np.arange(5.0), method).ravel().tolist() == [1, 1, 1, 3, 3]
+
+
+def test_ends_come_from_the_average_if_wanted():
+    part = np.array([np.nan, np.nan, 1.0, 3.0, np.nan]).reshape(5, 1, 1)
+    assert repair(part, np.arange(5.0), ends="average").ravel().tolist() == [2, 1.5, 1, 3, 2]
 
 
 @quick

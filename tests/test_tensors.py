@@ -202,6 +202,15 @@ class TestHands:
         for part in ("timestamps_ms", "pose", "left_hand", "right_hand"):
             np.testing.assert_allclose(getattr(twice, part), getattr(keypoints, part), atol=1e-6)
 
+    def test_in_a_mirror_left_is_right(self):
+        keypoints = signer(seed=1)
+        found = mirror(keypoints)
+        np.testing.assert_allclose(found.left_hand[..., 0], 1 - keypoints.right_hand[..., 0])
+        np.testing.assert_array_equal(found.left_hand[..., 1:], keypoints.right_hand[..., 1:])
+        left, right = POSE.index("left_knee"), POSE.index("right_knee")
+        np.testing.assert_allclose(found.pose[:, left, 0], 1 - keypoints.pose[:, right, 0])
+        np.testing.assert_array_equal(found.pose[:, left, 1:], keypoints.pose[:, right, 1:])
+
     def test_a_mirrored_signer_gives_the_same_tensor(self):
         keypoints = forget(signer(), right_hand=[5])
         for place in ("shoulders", "none"):
