@@ -2,10 +2,11 @@
 
 Shi, Zhang, Cheng and Lu, "Skeleton-Based Action Recognition with Multi-Stream Adaptive Graph Convolutional Networks",
 IEEE Transactions on Image Processing 29, 2020 (doi 10.1109/TIP.2020.3028207); adaptive graph convolution as in their
-2s-AGCN (CVPR 2019, section 4.1). Shapes are (N, C, T, V): samples, channels, frames, joints.
+2s-AGCN (CVPR 2019, section 4.1).
 
-The three subsets of a graph convolution share one convolution for their embeddings, one product for spreading features
-along their graphs, and one convolution for their weights: the same arithmetic as three of each, in fewer, larger steps.
+The network takes (N, C, T, V): samples, channels, frames, joints. Inside, features are (N, C, V, T) with the channels
+last in memory, that is (N, V, T, C): there a 1×1 convolution is one matrix product, spreading features along a sample's
+graph is one product of (V, V) with (V, T·C), and nothing is copied to get from one to the other.
 """
 
 from __future__ import annotations
@@ -48,16 +49,16 @@ class GraphConvolution(nn.Module):
     """Adaptive graph convolution with batch norm and residual.
 
     f_out = Σ_k W_k f_in (B_k + α C_k), C_k = tanh(θ_kᵀ φ_k / size): B_k is learned and starts as the skeleton, C_k is
-    each sample's own graph, and α starts at 0 (section III-B).
+    each sample's own graph, and α starts at 0 (section III-B). Parameters of the three subsets lie side by side.
     """
 
     def __init__(self, channels_in: int, channels_out: int, adjacency: Tensor) -> None:
         super().__init__()
         self.adjacency = nn.Parameter(adjacency.clone())
         self.alpha = nn.Parameter(torch.zeros(1))
-        # Output channels: θ of the three subsets, then φ of the three subsets.
-        self.embed = nn.Conv2d(channels_in, 2 * SUBSETS * (channels_out // 4), 1)
-        self.weight = nn.Parameter(torch.empty(channels_out, channels_in, SUBSETS))
+        # Rows: θ of the three subsets, then φ of the three subsets.
+        self.embed = nn.Linear(channels_in, 2 * SUBSETS * (channels_out // 4))
+        self.weight = nn.Parameter(torch.empty(SUBSETS, channels_out, channels_in))
         self.bias = nn.Parameter(torch.zeros(SUBSETS, channels_out))
         self.norm = nn.BatchNorm2d(channels_out)
         self.residual: nn.Module = nn.Identity()
@@ -65,27 +66,33 @@ class GraphConvolution(nn.Module):
             self.residual = convolution(channels_in, channels_out)
         # Fan-out of one subset's 1×1 convolution, as though each were a module of its own.
         nn.init.normal_(self.embed.weight, std=math.sqrt(2 / (channels_out // 4)))
-        nn.init.zeros_(self.embed.bias)  # type: ignore[arg-type]
+        nn.init.zeros_(self.embed.bias)
         nn.init.normal_(self.weight, std=math.sqrt(2 / (channels_out * channels_in * SUBSETS)))
         # The block starts as its residual.
         nn.init.constant_(self.norm.weight, 1e-6)
 
-    def graph(self, x: Tensor) -> Tensor:
-        """Return each sample's three graphs B_k + α C_k, shape (N, 3, V, V)."""
-        n, _, _, v = x.shape
-        theta, phi = self.embed(x).view(n, 2, SUBSETS, -1, v).unbind(1)
-        similarity = (theta.transpose(-1, -2) @ phi) / theta.shape[-2]
-        return self.adjacency + self.alpha * torch.tanh(similarity)
+    def graphs(self, features: Tensor) -> list[Tensor]:
+        """Return each sample's graphs B_k + α C_k from features (N, V, T, C): one (N, V, V) for each subset."""
+        n, v, _, _ = features.shape
+        rows = self.embed.weight.shape[0] // (2 * SUBSETS)
+        halves = zip(self.embed.weight.split(rows), self.embed.bias.split(rows), strict=True)
+        embedded = [functional.linear(features, weight, bias).reshape(n, v, -1) for weight, bias in halves]
+        size = embedded[0].shape[-1]
+        return [
+            adjacency + self.alpha * torch.tanh(theta @ phi.transpose(1, 2) / size)
+            for adjacency, theta, phi in zip(self.adjacency, embedded[:SUBSETS], embedded[SUBSETS:], strict=True)
+        ]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, T, V) to (N, C', T, V)."""
-        n, c, t, v = x.shape
-        side_by_side = self.graph(x).transpose(1, 2).reshape(n, v, SUBSETS * v)
-        spread = x.reshape(n, c * t, v) @ side_by_side
-        # (C, T, 3, V) seen as (C, 3T, V): a convolution of kernel 3 and stride 3 along it sums over the subsets.
-        spread = spread.view(n, c, SUBSETS * t, v)
-        y = functional.conv2d(spread, self.weight.unsqueeze(-1), self.bias.sum(0), stride=(SUBSETS, 1))
-        return torch.relu(self.norm(y) + self.residual(x))
+        """Map (N, C, V, T) to (N, C', V, T)."""
+        n, c, v, t = x.shape
+        features = x.permute(0, 2, 3, 1)
+        flat = features.reshape(n, v, t * c)
+        y = self.bias.sum(0)
+        for graph, weight in zip(self.graphs(features), self.weight, strict=True):
+            y = torch.addmm(y, (graph.transpose(1, 2) @ flat).view(-1, c), weight.T)
+        y = y.view(n, v, t, -1).permute(0, 3, 1, 2)
+        return self.norm(y).add_(self.residual(x)).relu_()
 
 
 class Attention(nn.Module):
@@ -108,16 +115,24 @@ class Attention(nn.Module):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, y: Tensor) -> Tensor:
-        """Map (N, C, T, V) to the same shape."""
-        y = y * (1 + torch.sigmoid(self.spatial(y.mean(2)))).unsqueeze(2)
-        y = y * (1 + torch.sigmoid(self.temporal(y.mean(3)))).unsqueeze(3)
-        squeezed = torch.relu(self.squeeze(y.mean((2, 3))))
-        return y * (1 + torch.sigmoid(self.channel(squeezed)))[:, :, None, None]
+        """Map (N, C, V, T) to the same shape.
+
+        Each attention is one factor for all channels of a joint, of a frame, or for all of a channel; means of what the
+        earlier factors scale are weighted means of `y`, so only the product of all three is multiplied out.
+        """
+        n, c, v, t = y.shape
+        joints = 1 + torch.sigmoid(self.spatial(y.mean(3)))  # (N, 1, V)
+        flat = y.permute(0, 2, 3, 1).reshape(n, v, t * c)
+        means = (joints @ flat).view(n, t, c).transpose(1, 2) / v  # (N, C, T)
+        frames = 1 + torch.sigmoid(self.temporal(means))  # (N, 1, T)
+        squeezed = torch.relu(self.squeeze((means * frames).mean(2)))
+        channels = 1 + torch.sigmoid(self.channel(squeezed))  # (N, C)
+        return y * (joints.unsqueeze(3) * frames.unsqueeze(2)) * channels[:, :, None, None]
 
 
 def convolution(channels_in: int, channels_out: int, kernel: int = 1, stride: int = 1) -> nn.Sequential:
-    """Return a convolution along time (kernel × 1) followed by batch norm."""
-    layer = nn.Conv2d(channels_in, channels_out, (kernel, 1), stride=(stride, 1), padding=(kernel // 2, 0))
+    """Return a convolution along time (1 × kernel) followed by batch norm."""
+    layer = nn.Conv2d(channels_in, channels_out, (1, kernel), stride=(1, stride), padding=(0, kernel // 2))
     nn.init.kaiming_normal_(layer.weight, mode="fan_out")
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
     return nn.Sequential(layer, nn.BatchNorm2d(channels_out))
@@ -137,9 +152,9 @@ class Block(nn.Module):
             self.residual = convolution(channels_in, channels_out, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, T, V) to (N, C', T / stride, V)."""
+        """Map (N, C, V, T) to (N, C', V, T / stride)."""
         y = self.temporal(self.attention(self.graph(x)))
-        return torch.relu(y if self.first else y + self.residual(x))
+        return torch.relu_(y if self.first else y.add_(self.residual(x)))
 
 
 class AAGCN(nn.Module):
@@ -189,7 +204,7 @@ class AAGCN(nn.Module):
         """
         n, c, t, v = x.shape
         x = self.norm(x.permute(0, 3, 1, 2).reshape(n, v * c, t))
-        x = x.view(n, v, c, t).permute(0, 2, 3, 1).contiguous()
+        x = x.view(n, v, c, t).transpose(1, 2).contiguous(memory_format=torch.channels_last)
         return self.classifier(self.dropout(self.blocks(x).mean((2, 3))))
 
 

@@ -66,7 +66,7 @@ def reference(weights: Mapping[str, Tensor], x: Tensor, training: bool) -> Tenso
     def graph_convolution(y: Tensor, name: str) -> Tensor:
         out = weights[f"{name}.norm.weight"].numel()
         i = out // 4
-        embed, embed_bias = weights[f"{name}.embed.weight"].flatten(1), weights[f"{name}.embed.bias"]
+        embed, embed_bias = weights[f"{name}.embed.weight"], weights[f"{name}.embed.bias"]
         total = torch.zeros(())
         for k in range(3):
             theta = pointwise(y, embed[k * i : (k + 1) * i], embed_bias[k * i : (k + 1) * i])
@@ -74,7 +74,7 @@ def reference(weights: Mapping[str, Tensor], x: Tensor, training: bool) -> Tenso
             own = torch.tanh(torch.einsum("nitv,nitw->nvw", theta, phi) / (i * y.shape[2]))
             graph = weights[f"{name}.adjacency"][k] + weights[f"{name}.alpha"] * own
             spread = torch.einsum("nctv,nvw->nctw", y, graph)
-            total = total + pointwise(spread, weights[f"{name}.weight"][:, :, k], weights[f"{name}.bias"][k])
+            total = total + pointwise(spread, weights[f"{name}.weight"][k], weights[f"{name}.bias"][k])
         shortcut = conv(y, f"{name}.residual", 1, 1) if f"{name}.residual.0.weight" in weights else y
         return torch.relu(norm(total, f"{name}.norm") + shortcut)
 
@@ -152,7 +152,7 @@ def test_width_is_rounded_to_multiples_of_eight() -> None:
 
 def test_attention_starts_at_one_half_and_alpha_at_zero() -> None:
     model = small()
-    y = torch.rand(2, 8, 6, 27)
+    y = torch.rand(2, 8, 27, 6)
     for block in model.blocks:
         assert block.graph.alpha.item() == 0
         torch.testing.assert_close(block.graph.adjacency.data, torch.from_numpy(ADJACENCY))
