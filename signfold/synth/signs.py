@@ -135,7 +135,7 @@ _SIGNS = (
         "alternates",
     ),
     # PROUD: a raised thumb goes up the chest.
-    Sign((Key((-0.42, -0.72, 0.60), (-62, 4, 4), "thumb"), Key((-0.40, -0.08, 0.55), (-62, 4, 4), "thumb"))),
+    Sign((Key((-0.52, -0.72, 0.60), (70, 176, 0), "thumb"), Key((-0.52, -0.10, 0.55), (62, 176, 0), "thumb"))),
     # BIRD: finger and thumb open and close beside the mouth.
     Sign(
         tuple(
