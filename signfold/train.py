@@ -7,8 +7,7 @@ weights, optimiser and history, and a run that was killed ends with the weights 
 
 from __future__ import annotations
 
-import csv
-import io
+import ctypes
 import logging
 import math
 import sys
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -33,13 +31,13 @@ from signfold.aagcn import AAGCN, ModelSettings, parameter_count
 from signfold.batches import Batch, Fold, Samples, Shards, in_order, load, read_fold, shuffled
 from signfold.errors import SignfoldError
 from signfold.recipe import TrainingSettings, learning_rate, make_optimiser, precision
+from signfold.scores import jsonable, score, write_history, write_predictions
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
 SAVE_EVERY_SECONDS = 60.0
 EVALUATION_BATCH = 64
-COLUMNS = ("epoch", "lr", "train_loss", "train_top1", "val_loss", "val_top1", "seconds")
 
 
 @dataclass
@@ -151,6 +149,15 @@ def begin(threads: int) -> None:
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
+    keep_freed_memory()
+
+
+def keep_freed_memory() -> None:
+    """Have glibc reuse the memory of activations instead of returning it and faulting its pages anew at each step."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of <malloc.h>
+        _ = libc.mallopt(mmap_threshold, 2**30) or libc.mallopt(mmap_threshold, 2**25)  # older glibc allows no more
+        libc.mallopt(trim_threshold, 2**31 - 1)
 
 
 def prepare(
@@ -170,7 +177,7 @@ def fit(run: Run, checkpoint: Path, identity: str, history: Path) -> State:
     while state.epoch < run.settings.epochs and not _out_of_patience(run, state):
         train_epoch(run, state, lambda: keep(run, state, checkpoint, identity))
         end_epoch(run, state)
-        write_history(history, state)
+        write_history(history, state.history)
         keep(run, state, checkpoint, identity)
     if run.select == "best" and state.best is not None:
         run.model.load_state_dict(state.best)
@@ -209,7 +216,8 @@ def train_epoch(run: Run, state: State, keep_state: Any) -> None:
     variation = (run.settings.augmentation, run.seed, state.epoch)
     coming = load(run.shards, samples, batches[state.step :], run.stream, variation)
     label = f"epoch {state.epoch + 1}/{run.settings.epochs}"
-    bar = tqdm(coming, label, len(batches), initial=state.step, unit="step", mininterval=_interval(), leave=False)
+    rest = 0.5 if sys.stderr.isatty() else 10.0  # in a log, each refresh stays
+    bar = tqdm(coming, label, len(batches), False, mininterval=rest, delay=rest, initial=state.step, unit="step")
     run.model.train()
     last = saved = time.monotonic()
     for batch in bar:
@@ -219,11 +227,6 @@ def train_epoch(run: Run, state: State, keep_state: Any) -> None:
         if now - saved > SAVE_EVERY_SECONDS and state.step < len(batches):
             keep_state()
             saved = now
-
-
-def _interval() -> float:
-    """Return seconds between refreshes of a progress bar: in a log, each is a line."""
-    return 0.5 if sys.stderr.isatty() else 10.0
 
 
 def train_step(run: Run, state: State, batch: Batch, steps: int) -> None:
@@ -293,19 +296,6 @@ def logits_of(run: Run, role: str) -> NDArray[np.float32]:
     return np.concatenate(parts) if parts else np.empty((0, len(run.fold.labels)), np.float32)
 
 
-def score(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> dict[str, float]:
-    """Return top-1, top-5 (both 0 to 1) and mean cross-entropy; NaN without samples."""
-    if not len(truth):
-        return {"top1": math.nan, "top5": math.nan, "loss": math.nan}
-    values, targets = torch.from_numpy(logits).double(), torch.from_numpy(truth)
-    ranked = values.topk(min(5, values.shape[1]), dim=1).indices == targets[:, None]
-    return {
-        "top1": ranked[:, 0].double().mean().item(),
-        "top5": ranked.any(1).double().mean().item(),
-        "loss": functional.cross_entropy(values, targets).item(),
-    }
-
-
 def write_outputs(run: Run, state: State, out: Path, model_settings: ModelSettings, provenance: dict[str, Any]) -> None:
     """Score validation and test with the chosen weights and write the model, its scores and its predictions."""
     labels = run.fold.labels
@@ -320,9 +310,9 @@ def write_outputs(run: Run, state: State, out: Path, model_settings: ModelSettin
     )
     logits = {role: logits_of(run, role) for role in ("val", "test")}
     write_predictions(out / "predictions.parquet", run.fold, logits)
-    write_history(out / "history.csv", state)
+    write_history(out / "history.csv", state.history)
     scores = {role: score(logits[role], run.fold.roles[role].class_id) for role in logits}
-    files.write_json(out / "metrics.json", {**describe(run, state), **_without_nan(scores)})
+    files.write_json(out / "metrics.json", {**describe(run, state), **jsonable(scores)})
 
 
 def describe(run: Run, state: State) -> dict[str, Any]:
@@ -343,33 +333,3 @@ def describe(run: Run, state: State) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "versions": {"signfold": signfold.__version__, "torch": torch.__version__, "numpy": np.__version__},
     }
-
-
-def _without_nan(scores: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
-    return {role: {k: None if math.isnan(v) else v for k, v in part.items()} for role, part in scores.items()}
-
-
-def write_predictions(path: Path, fold: Fold, logits: dict[str, NDArray[np.float32]]) -> None:
-    """Write one row for each validation and test sample: sample_id, role, class_id, logits [K]."""
-    parts = [
-        pa.table(
-            {
-                "sample_id": pa.array(fold.roles[role].sample_id, pa.string()),
-                "role": pa.array([role] * len(values), pa.string()),
-                "class_id": pa.array(fold.roles[role].class_id, pa.int32()),
-                "logits": pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), pa.float32()), len(fold.labels)),
-            }
-        )
-        for role, values in logits.items()
-    ]
-    files.write_parquet(pa.concat_tables(parts), path, {"classes": list(fold.labels)})
-
-
-def write_history(path: Path, state: State) -> None:
-    """Write one line for each finished epoch; empty where nobody validates."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in state.history:
-        writer.writerow("" if math.isnan(row[column]) else f"{row[column]:.6g}" for column in COLUMNS)
-    files.write_text(path, text.getvalue())

@@ -23,6 +23,7 @@ from signfold.aagcn import AAGCN, ModelSettings, parameter_count
 from signfold.errors import SignfoldError
 from signfold.graph import spatial_partition
 from signfold.recipe import TrainingSettings, learning_rate, make_optimiser, precision
+from signfold.scores import COLUMNS, score
 from signfold.train import train
 from signfold.weights import PROVENANCE, load_model, predict_logits
 
@@ -75,7 +76,7 @@ def test_training_learns_and_writes_what_was_promised(tmp_path: Path) -> None:
     assert metrics["n_classes"] == 3
     with (given.out / "history.csv").open() as file:
         history = list(csv.DictReader(file))
-    assert list(history[0]) == list(training.COLUMNS)
+    assert list(history[0]) == list(COLUMNS)
     losses = [float(row["val_loss"]) for row in history]
     assert metrics["best_epoch"] == 1 + int(np.argmin(losses))
     assert metrics["val"]["loss"] == pytest.approx(min(losses), rel=1e-4)
@@ -151,8 +152,7 @@ class Killed(BaseException):
     """Stands for a kill: nothing may catch it."""
 
 
-@pytest.mark.parametrize("at", [2, 3, 5])
-@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+@pytest.mark.parametrize(("at", "optimiser"), [(2, "adamw"), (4, "sgd"), (6, "adamw")])
 def test_stopped_and_rerun_ends_with_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, optimiser: str
 ) -> None:
@@ -260,6 +260,14 @@ def test_a_single_training_clip_is_enough_to_run(tmp_path: Path) -> None:
     given = example(tmp_path)
     edit(given, lambda row: row["role"] == "train" and row["sample_id"] != "ann/0-0" and row.update(role="none"))
     assert run(given)["n_train"] == 1
+
+
+def test_scores_by_hand() -> None:
+    logits = np.log(np.array([[0.7, 0.2, 0.1], [0.2, 0.5, 0.3]], dtype=np.float32))
+    found = score(logits, np.array([0, 2]))
+    assert found == pytest.approx({"top1": 0.5, "top5": 1.0, "loss": -(np.log(0.7) + np.log(0.3)) / 2})
+    many = score(np.arange(8, dtype=np.float32)[None].repeat(2, 0), np.array([3, 2]))
+    assert many["top5"] == 0.5
 
 
 def test_class_weights_count(tmp_path: Path) -> None:
