@@ -210,6 +210,17 @@ def test_the_network_never_gets_nan(tmp_path: Path, name: str) -> None:
     assert batch.x.dtype == np.float32
 
 
+def test_training_batches_are_varied_and_others_are_not(tmp_path: Path) -> None:
+    shards, samples = parts(tmp_path)
+    rows = np.arange(len(samples))
+    plain, varied = make_batch(shards, samples, rows, "joint"), make_batch(shards, samples, rows, "joint", (ALL, 0, 0))
+    expected = augment(
+        shards.read(samples.shard, samples.row), rows, seed=0, epoch=0, settings=ALL, channels=CHANNELS, layout=LAYOUT
+    )
+    assert_array_equal(varied.x, masked(expected))
+    assert not np.array_equal(varied.x, plain.x)
+
+
 def test_an_error_while_loading_is_not_swallowed(tmp_path: Path) -> None:
     shards, samples = parts(tmp_path)
     (tmp_path / "tensors" / f"{samples.shard[-1]}.npy").unlink()

@@ -134,7 +134,8 @@ def test_test_samples_influence_nothing(tmp_path: Path) -> None:
             if row["role"] == "test" and row["shard"] == path.stem:
                 tensors[row["row"]] *= -1
         np.save(path, tensors)
-    first, second = run(honest), run(poisoned)
+    longer = TrainingSettings(epochs=6, batch_size=8, learning_rate=5e-3)
+    first, second = run(honest, longer), run(poisoned, longer)
     assert weights(honest) == weights(poisoned)
     assert first["best_epoch"] == second["best_epoch"]
     assert first["test"] != second["test"]
