@@ -128,12 +128,6 @@ def test_test_samples_influence_nothing(tmp_path: Path) -> None:
     honest, poisoned = example(tmp_path / "a"), example(tmp_path / "b")
     edit(poisoned, lambda row: row["role"] == "test" and row.update(class_id=(row["class_id"] + 1) % 3))
     edit(poisoned, lambda row: row.update(label=f"sign {row['class_id']}"))
-    for path in poisoned.tensors:
-        tensors = np.load(path)
-        for row in read_rows(poisoned.fold):
-            if row["role"] == "test" and row["shard"] == path.stem:
-                tensors[row["row"]] *= -1
-        np.save(path, tensors)
     longer = TrainingSettings(epochs=6, batch_size=8, learning_rate=5e-3)
     first, second = run(honest, longer), run(poisoned, longer)
     assert weights(honest) == weights(poisoned)
