@@ -128,8 +128,7 @@ def test_test_samples_influence_nothing(tmp_path: Path) -> None:
     honest, poisoned = example(tmp_path / "a"), example(tmp_path / "b")
     edit(poisoned, lambda row: row["role"] == "test" and row.update(class_id=(row["class_id"] + 1) % 3))
     edit(poisoned, lambda row: row.update(label=f"sign {row['class_id']}"))
-    longer = TrainingSettings(epochs=6, batch_size=8, learning_rate=5e-3)
-    first, second = run(honest, longer), run(poisoned, longer)
+    first, second = run(honest), run(poisoned)
     assert weights(honest) == weights(poisoned)
     assert first["best_epoch"] == second["best_epoch"]
     assert first["test"] != second["test"]
@@ -140,6 +139,7 @@ def test_test_part_is_scored_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     original = training.logits_of
     monkeypatch.setattr(training, "logits_of", lambda run, role: (asked.append(role), original(run, role))[1])
     run(example(tmp_path))
+    # Each epoch, and at the end with the chosen weights: no choice can have seen the test part.
     assert asked == ["val", "val", "val", "test"]
 
 
