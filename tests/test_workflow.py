@@ -1,0 +1,260 @@
+"""The workflow's promises, through Snakemake itself: what runs again, what does not, and what a kill costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parent.parent
+SNAKEMAKE = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--cores", "2"]
+REPORT = "results/demo/report.html"
+CONFIG: dict[str, Any] = {
+    "datasets": {
+        "demo": {
+            "synth": {"signs": 2, "signers": 3, "takes": 1, "seed": 0},
+            "settings": {
+                "shards": 2,
+                "tensors": {"frames": 16},
+                "model": {"width": 0.125},
+                "training": {"epochs": 1},
+            },
+        }
+    },
+    "evaluation": {"bootstrap": 100},
+}
+pytestmark = pytest.mark.slow
+
+
+def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
+    """Run Snakemake in a folder and return all that it says."""
+    done = subprocess.run(
+        [*SNAKEMAKE, "--configfile", "config.yaml", *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0 or not check, done.stdout
+    return done.stdout
+
+
+def configure(folder: Path, config: dict[str, Any]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    return folder
+
+
+def planned(folder: Path, *arguments: str, target: str = REPORT) -> dict[str, int]:
+    """How many jobs of each rule a dry-run announces."""
+    said = snakemake(folder, "--dry-run", "--quiet", "host", target, *arguments)
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", said, re.M) if rule != "total"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the whole pipeline has run once, from drawing to report."""
+    folder = configure(tmp_path_factory.mktemp("finished"), CONFIG)
+    snakemake(folder, REPORT)
+    return folder
+
+
+@pytest.fixture
+def done(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it to change."""
+    return shutil.copytree(finished, tmp_path / "copy")
+
+
+def videos(folder: Path) -> list[Path]:
+    return sorted((folder / "results/demo/videos").glob("*.mp4"))
+
+
+def entries(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "results/store").glob("*/*.parquet")}
+
+
+def test_from_videos_to_a_report(finished: Path) -> None:
+    metrics = json.loads((finished / "results/demo/evaluation/metrics.json").read_text())
+    assert metrics["clips"] == len(videos(finished)) == 6
+    assert (finished / REPORT).stat().st_size > 10_000
+    for fold in (1, 2, 3):
+        assert (finished / f"results/demo/models/fold-{fold}/joint/model.safetensors").is_file()
+    assert not list(finished.glob("results/**/*.part"))
+
+
+def test_then_there_is_nothing_to_do(finished: Path) -> None:
+    assert planned(finished) == {}
+
+
+def test_every_rule_left_its_log_and_its_benchmark(finished: Path) -> None:
+    demo = finished / "results/demo"
+    for rule in "synth index keypoints tensors manifest folds audit train evaluate figures report".split():
+        assert list(demo.glob(f"logs/{rule}*")), rule
+        assert list(demo.glob(f"benchmarks/{rule}*")), rule
+
+
+def test_progress_is_in_the_logs(finished: Path) -> None:
+    demo = finished / "results/demo/logs"
+    assert "video" in "".join(path.read_text() for path in demo.glob("keypoints/*.log"))
+    assert "epoch" in (demo / "train/fold-1/joint.log").read_text()
+
+
+def test_a_changed_video_is_extracted_again_alone(done: Path) -> None:
+    before = entries(done)
+    changed = videos(done)[0]
+    changed.write_bytes(changed.read_bytes() + b"\0" * 8)
+    plan = planned(done)
+    assert plan["keypoints"] == plan["tensors"] == 1
+    assert plan["train"] == 3
+    snakemake(done, "--until", "tensors", REPORT)
+    assert len(entries(done) - before) == 1
+    assert "keypoints" not in planned(done)
+
+
+def test_an_added_video_is_extracted_alone(done: Path) -> None:
+    before = entries(done)
+    source = videos(done)[0]
+    added = source.with_name(source.name.replace("ord1", "ord9"))
+    added.write_bytes(source.read_bytes() + b"\0" * 8)
+    assert planned(done)["keypoints"] == 1
+    snakemake(done, "--until", "keypoints", REPORT)
+    assert len(entries(done) - before) == 1
+
+
+def test_a_deleted_video_costs_no_extraction(done: Path) -> None:
+    before = entries(done)
+    videos(done)[0].unlink()
+    plan = planned(done)
+    assert plan["keypoints"] == 1
+    assert plan["train"] == 3
+    snakemake(done, "--until", "manifest", REPORT)
+    assert entries(done) == before
+
+
+def test_a_changed_training_key_trains_again_and_extracts_nothing(done: Path) -> None:
+    plan = planned(done, "--config", "training={epochs: 2}")
+    assert plan == {"train": 3, "evaluate": 1, "figures": 1, "report": 1}
+
+
+def test_a_changed_tensor_key_extracts_nothing(done: Path) -> None:
+    plan = planned(done, "--config", "tensors={frames: 12}")
+    assert plan["tensors"] == 2
+    assert plan["train"] == 3
+    assert "keypoints" not in plan
+
+
+def test_a_changed_gloss_only_redoes_what_shows_it(done: Path) -> None:
+    glossed = {"demo": CONFIG["datasets"]["demo"] | {"glosses": {"names": {1: "good day"}}}}
+    configure(done, CONFIG | {"datasets": glossed})
+    plan = planned(done)
+    assert plan == {"index": 1, "manifest": 1, "evaluate": 1, "figures": 1, "report": 1}
+    snakemake(done, REPORT)
+    assert "good day" in (done / REPORT).read_text()
+    assert planned(done) == {}
+
+
+def test_the_bootstrap_is_no_reason_to_train(done: Path) -> None:
+    assert "train" not in planned(done, "--config", "evaluation={bootstrap: 200}")
+
+
+def test_one_folds_target_runs_one_fold(finished: Path, tmp_path: Path) -> None:
+    target = "results/demo/models/fold-2/joint/metrics.json"
+    plan = planned(configure(tmp_path / "fresh", CONFIG), target=target)
+    assert plan["train"] == 1
+    assert "evaluate" not in plan
+    assert "report" not in plan
+
+
+def test_deleting_the_store_is_safe(done: Path) -> None:
+    shutil.rmtree(done / "results/store")
+    assert planned(done) == {}
+
+
+def test_new_videos_are_predicted(done: Path) -> None:
+    new = done / "new"
+    new.mkdir()
+    shutil.copy(videos(done)[0], new / "a clip.mp4")
+    (new / "broken.mp4").write_bytes(b"")
+    snakemake(done, "results/demo/predicted.csv", "--config", "predict=new")
+    lines = (done / "results/demo/predicted.csv").read_text().splitlines()
+    assert len(lines) == 3
+    assert lines[1].startswith("new/a clip.mp4,ok,")
+    assert "zero bytes" in lines[2]
+
+
+def test_a_killed_extraction_goes_on_where_it_was(tmp_path: Path) -> None:
+    config = json.loads(json.dumps(CONFIG))
+    config["datasets"]["demo"]["settings"]["shards"] = 1
+    folder = configure(tmp_path / "killed", config)
+    snakemake(folder, "results/demo/index.parquet")
+    command = [*SNAKEMAKE, "--configfile", "config.yaml", "results/demo/keypoints/0.parquet"]
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 300
+    while len(entries(folder)) < 2:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = {path: path.stat().st_mtime_ns for path in (folder / "results/store").glob("*/*.parquet")}
+    assert not (folder / "results/demo/keypoints/0.parquet").exists()
+    snakemake(folder, "--unlock")
+    snakemake(folder, "results/demo/keypoints/0.parquet")
+    assert len(entries(folder)) == 6
+    assert all(path.stat().st_mtime_ns == modified for path, modified in kept.items())
+
+
+NAMES = ["with space", "o'quo\"te", "new\nline", "日本語", "-dash", ";$(touch x)", "a:b%03d", "{brace}"]
+
+
+def test_names_of_any_kind_and_bad_files_pass_through(tmp_path: Path, write_video: Callable[..., Path]) -> None:
+    folder = configure(tmp_path / "odd", {"datasets": {"mine": {"preset": "folders", "root": "my videos"}}})
+    for number, name in enumerate(NAMES):
+        write_video(tmp_path / "plain.mp4", frames=2, shade=20 * number)
+        target = folder / "my videos" / f"class {number % 2}" / f"{name}.mp4"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(tmp_path / "plain.mp4", target)
+    (folder / "my videos" / "class 0" / "text.mp4").write_text("not a video " * 100)
+    said = snakemake(folder, "results/mine/manifest.parquet", "--config", "shards=3", check=False)
+    assert "no usable" in said or "usable" in said
+    assert re.search(r"neither pose nor hands", said)
+    assert not list(folder.glob("**/x"))
+
+
+def say(folder: Path, config: dict[str, Any], *arguments: str) -> str:
+    return snakemake(configure(folder, config), *arguments, check=False)
+
+
+def test_mistakes_are_said_in_one_message(tmp_path: Path) -> None:
+    said = say(tmp_path, {"training": {"epoch": 3}}, "-n")
+    assert "training.epoch: unknown key; did you mean `epochs`?" in said
+    said = say(tmp_path, {"dataset": "mine", "datasets": {"mine": {"root": "nowhere"}}}, "-n")
+    assert "nowhere: no such folder; set `root`" in said
+    (tmp_path / "empty").mkdir()
+    said = say(tmp_path, {"dataset": "mine", "datasets": {"mine": {"root": "empty"}}}, "-n")
+    assert "the folder is empty" in said
+    assert "Traceback" not in said
+
+
+def test_one_signer_only_is_said_on_the_terminal(done: Path) -> None:
+    for video in videos(done)[2:]:
+        video.unlink()
+    said = snakemake(done, REPORT, check=False)
+    assert re.search(r"signfold: .*one signer", said)
+    assert "Traceback" not in said
+
+
+def test_the_picture_can_be_drawn(finished: Path) -> None:
+    assert "digraph" in snakemake(finished, "--rulegraph")
