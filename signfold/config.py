@@ -14,22 +14,23 @@ import yaml
 from signfold.errors import SignfoldError
 
 
-def check(config: Mapping[str, Any], schema_file: Path) -> None:
-    """Check a configuration against the schema.
+HOME = Path(__file__).parent.parent / "config"
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Check a configuration against `config/schema.yaml`.
 
     Parameters
     ----------
     config
         As read from YAML.
-    schema_file
-        `config/schema.yaml`, JSON schema 2020-12.
 
     Raises
     ------
     SignfoldError
         All errors at once; a mistyped key comes with the nearest valid one.
     """
-    schema = yaml.safe_load(schema_file.read_text(encoding="utf-8"))
+    schema = yaml.safe_load((HOME / "schema.yaml").read_text(encoding="utf-8"))
     errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda error: list(error.path))
     if errors:
         lines = [line for error in errors for line in _explain(error)]
@@ -60,7 +61,7 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def dataset_of(config: Mapping[str, Any], name: str, presets: Path) -> dict[str, Any]:
+def dataset_of(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return how a dataset is read: its preset with its own keys over it.
 
     Parameters
@@ -69,8 +70,6 @@ def dataset_of(config: Mapping[str, Any], name: str, presets: Path) -> dict[str,
         The checked configuration.
     name
         A key of `datasets`.
-    presets
-        The folder `config/datasets`.
 
     Raises
     ------
@@ -82,7 +81,7 @@ def dataset_of(config: Mapping[str, Any], name: str, presets: Path) -> dict[str,
     own = dict(config["datasets"][name])
     preset = own.pop("preset", None)
     if preset is not None:
-        own = _preset(presets, preset) | own
+        own = _preset(preset) | own
     if "synth" in own:
         own["root"] = f"results/{name}/videos"
     if "root" not in own:
@@ -90,7 +89,8 @@ def dataset_of(config: Mapping[str, Any], name: str, presets: Path) -> dict[str,
     return own
 
 
-def _preset(presets: Path, preset: str) -> dict[str, Any]:
+def _preset(preset: str) -> dict[str, Any]:
+    presets = HOME / "datasets"
     file = presets / f"{preset}.yaml"
     if not file.is_file():
         known = sorted(path.stem for path in presets.glob("*.yaml"))

@@ -195,7 +195,7 @@ def build(
     Parameters
     ----------
     manifest
-        `manifest.parquet`.
+        `items.parquet`, or `manifest.parquet`: glosses are left out.
     out
         `folds/{fold}.parquet`: the manifest's rows, in their order, each with a role.
     name, names

@@ -10,14 +10,18 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from signfold import labels, versions
 from signfold.errors import SignfoldError
+from signfold.importing import sources
 from signfold.synth import names as synth
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mkv .avi .mov .webm .mpg .mpeg .wmv .flv .3gp .gif .ogv .ts .mts .m2ts".split())
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
@@ -27,7 +31,7 @@ COLUMNS = ("sample_id", "path", *FIELDS)
 
 @dataclass(frozen=True)
 class Sample:
-    """One video of the index."""
+    """One clip of the index: a video, or a clip of a file (or folder) of keypoints."""
 
     sample_id: str
     path: str
@@ -99,7 +103,8 @@ def read(dataset: Mapping[str, Any]) -> Index:
         `root`, the folder; and how to read it: `match`, a regular expression with the named groups label, gloss,
         signer, split (all optional) and video (what a label table calls the clip), searched for in the path below the
         root; `labels`, a table (see `signfold.labels`); `glosses`, label to gloss. A table's word counts more than the
-        path's. One file of `config/datasets/` with the user's own keys over it.
+        path's. `keypoints`, where there are keypoints instead of videos (see `signfold.importing.sources`). One file
+        of `config/datasets/` with the user's own keys over it.
 
     Returns
     -------
@@ -112,26 +117,34 @@ def read(dataset: Mapping[str, Any]) -> Index:
         If there is no folder, no video, no match at all, or if two files have one id.
     """
     root = Path(dataset["root"])
+    settings = sources.settings_of(dataset)
+    suffixes = VIDEO_SUFFIXES if settings is None else {sources.SUFFIXES[settings.format]}
     listing = _listing(root, dataset)
+    paths = {name: name for name in listing} if settings is None else sources.units(root, listing, settings)
     pattern = _compile(dataset.get("match"))
     table = labels.read_table(root, dataset["labels"]) if "labels" in dataset else None
     glosses = labels.read_glosses(root, dataset.get("glosses"))
     own = _tables(dataset)
     samples, excluded = [], []
-    for relative in listing:
-        found = _describe(relative, pattern, table)
+    for name, relative in paths.items():
+        path = root / relative
+        found = _describe(name, pattern, table, suffixes)
+        try:
+            clips = sources.clips_in(path, settings) if settings and not isinstance(found, str) else [""]
+        except sources.Unreadable as error:
+            found = str(error).removeprefix(f"{path}: ")
         if isinstance(found, str):
             if relative not in own:
-                excluded.append((str(root / relative), found))
+                excluded.append((str(path), found))
             continue
         label = found["label"] or ""
         gloss = found["gloss"] or glosses.get(label) or glosses.get(label.lstrip("0"))
-        sample = Sample(sample_id_of(relative), str(root / relative), label, gloss, found["signer"], found["split"])
-        samples.append(sample)
+        about = (str(path), label, gloss, found["signer"], found["split"])
+        samples += [Sample(sample_id_of(name) + clip, *about) for clip in clips]
     if table is not None:
         excluded += [(row, "in the label table, but there is no such video") for row in table.unused()]
     if not samples:
-        raise SignfoldError(_nothing_found(root, listing, excluded))
+        raise SignfoldError(_nothing_found(root, listing, excluded, suffixes))
     return Index(_sorted_unique(samples), tuple(excluded))
 
 
@@ -156,12 +169,13 @@ def _compile(pattern: str | None) -> re.Pattern[str] | None:
 
 
 def _describe(
-    relative: str, pattern: re.Pattern[str] | None, table: labels.LabelTable | None
+    relative: str, pattern: re.Pattern[str] | None, table: labels.LabelTable | None, suffixes: Collection[str]
 ) -> dict[str, str | None] | str:
     """Return label, gloss, signer and split of a file, or the reason why it has none."""
     name = unicodedata.normalize("NFC", relative)
-    if Path(name).suffix.lower() not in VIDEO_SUFFIXES:
-        return f"not a video file ({Path(name).suffix or 'no extension'})"
+    if Path(name).suffix.lower() not in suffixes:
+        kind = "video" if suffixes is VIDEO_SUFFIXES else " or ".join(suffixes)
+        return f"not a {kind} file ({Path(name).suffix or 'no extension'})"
     if not _is_text(name):
         return "the name is not valid UTF-8; rename the file"
     found: dict[str, str | None] = dict.fromkeys(FIELDS)
@@ -209,9 +223,9 @@ def _sorted_unique(samples: list[Sample]) -> tuple[Sample, ...]:
     return tuple(by_id[sample_id] for sample_id in sorted(by_id))
 
 
-def _nothing_found(root: Path, listing: list[str], excluded: list[tuple[str, str]]) -> str:
+def _nothing_found(root: Path, listing: list[str], excluded: list[tuple[str, str]], suffixes: Collection[str]) -> str:
     if not listing:
-        return f"{root}: the folder is empty; expected videos ({' '.join(sorted(VIDEO_SUFFIXES))})"
+        return f"{root}: the folder is empty; expected files that end in {' '.join(sorted(suffixes))}"
     examples = "; ".join(f"{path!r}: {reason}" for path, reason in excluded[:3])
     return f"{root}: none of {len(listing)} files could be used, for example {examples}; mend the dataset's keys"
 
@@ -224,7 +238,7 @@ def fingerprint(samples: Sequence[Sample], dataset: Mapping[str, Any]) -> str:
     state = hashlib.sha256()
     for sample in samples:
         try:
-            modified = os.stat(sample.path).st_mtime_ns
+            modified = sources.modified(sample.path) if os.path.isdir(sample.path) else os.stat(sample.path).st_mtime_ns
         except FileNotFoundError:
             if "synth" not in dataset:
                 raise SignfoldError(f"{sample.path}: the video has gone; run again") from None
@@ -241,16 +255,31 @@ def digest(index: Index, *fields: str) -> str:
     return state.hexdigest()[:16]
 
 
+def by_shard(index: Index, shards: int) -> dict[str, tuple[Sample, ...]]:
+    """Return the samples of each shard, in order of their ids; shards without samples are not there."""
+    found: dict[str, list[Sample]] = {}
+    for sample in index.samples:
+        found.setdefault(shard_of(sample.sample_id, shards), []).append(sample)
+    return {shard: tuple(found[shard]) for shard in sorted(found)}
+
+
+def table(index: Index, shards: int) -> pa.Table:
+    """Return the rows of `index.parquet`: one for each video."""
+    import pyarrow as pa
+
+    columns: dict[str, list[str | None]] = {name: [getattr(s, name) for s in index.samples] for name in COLUMNS}
+    columns["shard"] = [shard_of(sample.sample_id, shards) for sample in index.samples]
+    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+
+
 def write(index: Index, shards: int, out: Path, out_excluded: Path) -> None:
     """Write `index.parquet` (one row a video) and `index.excluded.csv` (path, reason)."""
     import pandas as pd
-    import pyarrow as pa
 
     from signfold import files
 
-    table = pa.table({name: pa.array([getattr(s, name) for s in index.samples], pa.string()) for name in COLUMNS})
-    table = table.append_column("shard", pa.array([shard_of(s.sample_id, shards) for s in index.samples], pa.string()))
     with files.whole(out_excluded) as temporary:
         printable = [(path.encode("utf-8", "backslashreplace").decode(), reason) for path, reason in index.excluded]
         pd.DataFrame(printable, columns=["path", "reason"]).to_csv(temporary, index=False)
-    files.write_parquet(table, out, {"version": versions.INDEX, "shards": shards, "excluded": len(index.excluded)})
+    metadata = {"version": versions.INDEX, "shards": shards, "excluded": len(index.excluded)}
+    files.write_parquet(table(index, shards), out, metadata)

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from signfold import versions
 from signfold.errors import SignfoldError
-from signfold.files import read_parquet, whole, write_parquet
+from signfold.files import read_metadata, read_parquet, whole, write_parquet
 
 SCHEMA = pa.schema(
     [
@@ -36,6 +36,9 @@ SCHEMA = pa.schema(
         ("weight", pa.float32()),
     ]
 )
+
+# The items: the manifest without what only people read. What trains depends on them, so a changed gloss trains nothing.
+ITEMS_SCHEMA = pa.schema([field for field in SCHEMA if field.name != "gloss"])
 
 log = logging.getLogger(__name__)
 
@@ -174,32 +177,25 @@ def manifest(clips: pd.DataFrame, settings: ManifestSettings, seed: int) -> pd.D
     return items
 
 
-def table_of_classes(items: pd.DataFrame) -> pd.DataFrame:
-    """Return `class_id`, `label`, `gloss` and `items` (videos, without copies) of the classes of a manifest."""
-    classes = items[items["copy"] == 0].groupby("class_id", as_index=False)
-    return classes.agg(label=("label", "first"), gloss=("gloss", "first"), items=("label", "size"))
-
-
-def build(
-    index: str | Path,
+def build_items(
+    index: pd.DataFrame,
     tensors: Sequence[str | Path],
     videos: Sequence[str | Path],
     out: str | Path,
     out_excluded: str | Path,
-    out_classes: str | Path,
     settings: ManifestSettings,
     seed: int,
 ) -> None:
-    """Write the manifest, the list of what was left out and why, and the table of classes.
+    """Write the items, and the list of what was left out and why.
 
     Parameters
     ----------
     index
-        `index.parquet`.
+        The rows of `index.parquet`; glosses are not looked at.
     tensors, videos
         Every shard's `tensors/{shard}.parquet` and `keypoints/{shard}.videos.parquet`.
-    out, out_excluded, out_classes
-        `manifest.parquet`, `manifest.excluded.csv`, `classes.csv`.
+    out, out_excluded
+        `items.parquet`, the manifest without glosses, and `manifest.excluded.csv`.
     settings
         What becomes an item.
     seed
@@ -210,30 +206,49 @@ def build(
     SignfoldError
         If no video is usable; the message counts the reasons.
     """
-    clips = table_of_clips(read_parquet(index).to_pandas(), [Path(p) for p in tensors], [Path(p) for p in videos])
+    clips = table_of_clips(index, [Path(p) for p in tensors], [Path(p) for p in videos])
     clips["reason"] = [why_not(clip, settings.min_hand_share) for _, clip in clips.iterrows()]
     excluded, usable = clips[clips["reason"].notna()], clips[clips["reason"].isna()]
     if usable.empty:
-        raise SignfoldError(_nothing_usable(str(index), excluded["reason"]))
+        raise SignfoldError(_nothing_usable(excluded["reason"]))
     items = manifest(usable, settings, seed)
-    classes = table_of_classes(items)
-    single = list(classes.loc[classes["items"] == 1, "label"])
+    sizes = usable["label"].value_counts()
+    single = sorted(sizes.index[sizes == 1], key=natural)
     if single:
         log.warning("%d classes have one video only: it is learnt or tested, never both: %s", len(single), single)
     facts = {"version": versions.MANIFEST, "settings": asdict(settings), "seed": seed}
     facts |= {"clips": len(usable), "copies": len(items) - len(usable), "excluded": len(excluded)}
-    facts |= {"classes": len(classes), "single_clip_classes": single}
-    write_parquet(pa.Table.from_pandas(items, schema=SCHEMA, preserve_index=False), out, facts)
+    facts |= {"classes": len(sizes), "single_clip_classes": single}
+    write_parquet(pa.Table.from_pandas(items, schema=ITEMS_SCHEMA, preserve_index=False), out, facts)
     with whole(out_excluded) as temporary:
         excluded[["sample_id", "path", "reason"]].to_csv(temporary, index=False)
+
+
+def build(items: str | Path, index: str | Path, out: str | Path, out_classes: str | Path) -> None:
+    """Write the manifest, which is the items with their glosses, and the table of classes.
+
+    Parameters
+    ----------
+    items
+        `items.parquet`.
+    index
+        `index.parquet`, which has the glosses.
+    out, out_classes
+        `manifest.parquet`, and `classes.csv`: `class_id`, `label`, `gloss`, `items` (videos, without copies).
+    """
+    glosses = read_parquet(index).select(["sample_id", "gloss"]).to_pandas().rename(columns={"sample_id": "source_id"})
+    table = read_parquet(items).to_pandas().merge(glosses, on="source_id", how="left", validate="m:1")
+    classes = table[table["copy"] == 0].groupby("class_id", as_index=False)
+    write_parquet(pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False), out, read_metadata(items))
     with whole(out_classes) as temporary:
-        classes.to_csv(temporary, index=False)
+        counted = classes.agg(label=("label", "first"), gloss=("gloss", "first"), items=("label", "size"))
+        counted.to_csv(temporary, index=False)
 
 
-def _nothing_usable(index: str, reasons: pd.Series) -> str:
+def _nothing_usable(reasons: pd.Series) -> str:
     counts = Counter(re.sub(r"[0-9.]+% of frames", "too few frames", reason).split(":")[0] for reason in reasons)
     told = "; ".join(f"{count} × {reason}" for reason, count in counts.most_common()) or "the index is empty"
     return (
-        f"{index}: none of its {len(reasons)} videos can be learnt from ({told}); expected at least one. Look at the "
+        f"none of {len(reasons)} videos can be learnt from ({told}); expected at least one. Look at the "
         "videos, or lower manifest.min_hand_share"
     )

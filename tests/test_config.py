@@ -36,7 +36,7 @@ def default() -> dict[str, Any]:
 
 
 def check(**changes: Any) -> None:
-    config.check(config.merged(default(), changes), CONFIG / "schema.yaml")
+    config.check(config.merged(default(), changes))
 
 
 def test_the_default_is_valid() -> None:
@@ -94,12 +94,12 @@ def test_what_is_said_nearest_counts() -> None:
 
 def test_a_dataset_is_its_preset_with_its_own_keys_over_it() -> None:
     base = config.merged(default(), {"datasets": {"mine": {"preset": "lsa64", "root": "x", "match": "y"}}})
-    assert config.dataset_of(base, "mine", CONFIG / "datasets") == {"root": "x", "match": "y"}
+    assert config.dataset_of(base, "mine") == {"root": "x", "match": "y"}
     with pytest.raises(SignfoldError, match="did you mean `mine`"):
-        config.dataset_of(base, "min", CONFIG / "datasets")
+        config.dataset_of(base, "min")
     base["datasets"]["mine"]["preset"] = "lsa"
     with pytest.raises(SignfoldError, match="known presets: autsl"):
-        config.dataset_of(base, "mine", CONFIG / "datasets")
+        config.dataset_of(base, "mine")
     base["datasets"]["mine"] = {"preset": "lsa64"}
     with pytest.raises(SignfoldError, match="no `root`"):
-        config.dataset_of(base, "mine", CONFIG / "datasets")
+        config.dataset_of(base, "mine")

@@ -109,12 +109,10 @@ def run(root: Path, shards: int = 1, **settings: Any) -> tuple[pa.Table, pa.Tabl
     """Extract all shards of a dataset and return the frames and videos tables, in order of ids."""
     out = root.parent / "out"
     found = index.read({"root": str(root), "match": r"(?P<label>[^/]+)/[^/]+$"})
-    index.write(found, shards, out / "index.parquet", out / "index.excluded.csv")
     tables, videos = [], []
-    for shard in sorted({index.shard_of(sample.sample_id, shards) for sample in found.samples}):
+    for shard, samples in index.by_shard(found, shards).items():
         paths = out / f"{shard}.parquet", out / f"{shard}.videos.parquet"
-        kept = Store(root.parent / "store")
-        keypoints.build(out / "index.parquet", shard, *paths, kept, keypoints.KeypointSettings(**settings))
+        keypoints.build(samples, *paths, Store(root.parent / "store"), keypoints.KeypointSettings(**settings))
         tables.append(files.read_parquet(paths[0]))
         videos.append(files.read_parquet(paths[1]))
     by = [("sample_id", "ascending"), ("frame", "ascending")]

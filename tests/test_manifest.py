@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from signfold.errors import SignfoldError
 from signfold.files import read_metadata, read_parquet, write_parquet
 from signfold.frames import VIDEOS_SCHEMA
-from signfold.manifest import ManifestSettings, build, class_weights, natural, with_copies
+from signfold.manifest import ManifestSettings, build, build_items, class_weights, natural, with_copies
 from signfold.tensors import TABLE_SCHEMA
 
 TEXT = ("sample_id", "path", "label", "gloss", "signer", "split", "shard")
@@ -39,8 +39,16 @@ def run(folder, videos, seed=0, **options):
         write_parquet(pa.Table.from_pylist(usable, schema=TABLE_SCHEMA), tensors[-1])
         write_parquet(pa.Table.from_pylist(rows, schema=VIDEOS_SCHEMA), tables[-1])
     outputs = [folder / name for name in OUT]
-    build(folder / "index.parquet", tensors, tables, *outputs, ManifestSettings(**options), seed)
+    both(folder, tensors, tables, outputs, ManifestSettings(**options), seed)
     return read_parquet(outputs[0]).to_pylist()
+
+
+def both(folder, tensors, tables, outputs, settings, seed):
+    """Make the items, then the manifest with its glosses."""
+    manifest, excluded, classes = outputs
+    index, items = folder / "index.parquet", folder / "items.parquet"
+    build_items(read_parquet(index).to_pandas(), tensors, tables, items, excluded, settings, seed)
+    build(items, index, manifest, classes)
 
 
 def table(folder, name):
@@ -98,7 +106,7 @@ def test_what_is_left_out_is_listed_with_its_reason(tmp_path):
 
 def test_nothing_usable_is_an_error_that_counts_the_reasons(tmp_path):
     videos = [video("a", status="no_person"), video("b", status="no_person"), video("c", hands=0.0)]
-    with pytest.raises(SignfoldError, match=r"none of its 3 videos.*2 × no_person; 1 × hands"):
+    with pytest.raises(SignfoldError, match=r"none of 3 videos.*2 × no_person; 1 × hands"):
         run(tmp_path, videos)
     assert not (tmp_path / "manifest.parquet").exists()
 
@@ -109,8 +117,7 @@ def test_videos_that_the_index_no_longer_has_are_passed_over(tmp_path):
     index = read_parquet(tmp_path / "index.parquet").slice(0, 1)
     write_parquet(index, tmp_path / "index.parquet")
     outputs = [tmp_path / name for name in OUT]
-    build(tmp_path / "index.parquet", [tmp_path / "0.parquet"], [tmp_path / "0.videos.parquet"], *outputs,
-          ManifestSettings(), 0)  # fmt: skip
+    both(tmp_path, [tmp_path / "0.parquet"], [tmp_path / "0.videos.parquet"], outputs, ManifestSettings(), 0)
     assert read_parquet(outputs[0])["sample_id"].to_pylist() == ["a"]
 
 

@@ -16,6 +16,7 @@ os.environ.update(PYTHONPATH=str(HOME))
 from signfold import config as configuration
 from signfold import foldnames, index, versions
 from signfold.errors import SignfoldError
+from signfold.importing import sources
 from signfold.synth import names
 
 
@@ -32,14 +33,14 @@ def explained(function):
     return call
 
 
-explained(configuration.check)(config, HOME / "config" / "schema.yaml")
+explained(configuration.check)(config)
 
 
 @functools.cache
 @explained
 def dataset_of(name):
     """How a dataset is read."""
-    return configuration.dataset_of(config, name, HOME / "config" / "datasets")
+    return configuration.dataset_of(config, name)
 
 
 @functools.cache
@@ -67,18 +68,15 @@ def settings(*keys):
 
 @functools.cache
 def by_shard(name):
-    """The samples of a dataset by their shards' names; shards without samples are not there."""
-    shards = {}
-    for sample in index_of(name).samples:
-        shards.setdefault(index.shard_of(sample.sample_id, settings_of(name)["shards"]), []).append(sample)
-    return shards
+    """The samples of a dataset by their shards' names."""
+    return index.by_shard(index_of(name), settings_of(name)["shards"])
 
 
 def shard_files(pattern):
     """An input function: `pattern` for every shard of the wildcards' dataset."""
 
     def of(wildcards):
-        return expand(pattern, dataset=wildcards.dataset, shard=sorted(by_shard(wildcards.dataset)))
+        return expand(pattern, dataset=wildcards.dataset, shard=list(by_shard(wildcards.dataset)))
 
     return of
 
@@ -96,7 +94,7 @@ def index_state(wildcards):
 
 
 def class_state(wildcards):
-    """What of the index decides the folds: a changed gloss is not among it, so that it does not train again."""
+    """What of the index decides what is learnt: a changed gloss is not among it, so that it does not train again."""
     return index.digest(index_of(wildcards.dataset), "sample_id", "label", "signer", "split")
 
 
@@ -112,7 +110,12 @@ def fold_files(pattern):
 
     def of(wildcards):
         streams = settings_of(wildcards.dataset)["streams"]
-        return expand(pattern, dataset=wildcards.dataset, fold=fold_names(wildcards.dataset), stream=streams)
+        return expand(
+            pattern,
+            dataset=wildcards.dataset,
+            fold=fold_names(wildcards.dataset),
+            stream=streams,
+        )
 
     return of
 
@@ -130,6 +133,13 @@ def rendered(wildcards):
     if "synth" in dataset_of(wildcards.dataset):
         return f"results/{wildcards.dataset}/videos/truth.parquet"
     return []
+
+
+def datasets_that(are_imported):
+    """A pattern of the datasets whose keypoints are imported, or of the others, whose keypoints are extracted."""
+    chosen = [name for name in config["datasets"] if ("keypoints" in dataset_of(name)) == are_imported]
+    # A pattern without datasets matches nothing.
+    return "|".join(map(re.escape, chosen)) or "(?!)"
 
 
 wildcard_constraints:

@@ -15,10 +15,14 @@ rule evaluate:
         classes="results/{dataset}/evaluation/per_class.csv",
         folds="results/{dataset}/evaluation/per_fold.csv",
         confusions="results/{dataset}/evaluation/confusions.csv",
+        calibration="results/{dataset}/evaluation/calibration.csv",
+        streams="results/{dataset}/evaluation/streams.csv",
     log:
         "results/{dataset}/logs/evaluate.log",
     benchmark:
         "results/{dataset}/benchmarks/evaluate.tsv"
+    conda:
+        "../../envs/signfold.yaml"
     resources:
         mem_mb=4000,
         runtime=60,
@@ -26,7 +30,5 @@ rule evaluate:
         evaluation=settings("evaluation"),
         seed=settings("seed"),
         version=versions.EVALUATE,
-    conda:
-        "../../envs/signfold.yaml"
     script:
         "../scripts/evaluate.py"

@@ -3,27 +3,23 @@
 
 rule folds:
     input:
-        # The manifest shows glosses, which must not train again. All else in it comes from the tensors and params below.
-        manifest=ancient("results/{dataset}/manifest.parquet"),
-        tensors=shard_files("results/{dataset}/tensors/{shard}.parquet"),
+        "results/{dataset}/items.parquet",
     output:
         "results/{dataset}/folds/{fold}.parquet",
     log:
         "results/{dataset}/logs/folds/{fold}.log",
     benchmark:
         "results/{dataset}/benchmarks/folds/{fold}.tsv"
+    conda:
+        "../../envs/signfold.yaml"
     resources:
         mem_mb=4000,
         runtime=30,
     params:
         names=lambda wildcards: fold_names(wildcards.dataset),
         folds=settings("folds"),
-        manifest=settings("manifest"),
         seed=settings("seed"),
-        classes=class_state,
         version=versions.FOLDS,
-    conda:
-        "../../envs/signfold.yaml"
     script:
         "../scripts/folds.py"
 
@@ -37,12 +33,12 @@ rule audit:
         "results/{dataset}/logs/audit.log",
     benchmark:
         "results/{dataset}/benchmarks/audit.tsv"
+    conda:
+        "../../envs/signfold.yaml"
     resources:
         mem_mb=4000,
         runtime=30,
     params:
         version=versions.FOLDS,
-    conda:
-        "../../envs/signfold.yaml"
     script:
         "../scripts/audit.py"

@@ -8,6 +8,8 @@ rule synth:
         "results/{dataset}/logs/synth.log",
     benchmark:
         "results/{dataset}/benchmarks/synth.tsv"
+    conda:
+        "../../envs/signfold.yaml"
     threads: 32
     resources:
         mem_mb=4000,
@@ -15,8 +17,6 @@ rule synth:
     params:
         synth=lambda wildcards: dataset_of(wildcards.dataset)["synth"],
         version=names.RENDERER_VERSION,
-    conda:
-        "../../envs/signfold.yaml"
     script:
         "../scripts/synth.py"
 
@@ -31,6 +31,8 @@ rule index:
         "results/{dataset}/logs/index.log",
     benchmark:
         "results/{dataset}/benchmarks/index.tsv"
+    conda:
+        "../../envs/signfold.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
@@ -39,7 +41,5 @@ rule index:
         shards=settings("shards"),
         state=index_state,
         version=versions.INDEX,
-    conda:
-        "../../envs/signfold.yaml"
     script:
         "../scripts/index.py"

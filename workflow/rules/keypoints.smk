@@ -3,8 +3,9 @@
 
 rule keypoints:
     input:
-        # The index tells the shard's files; a new gloss in it is no reason to look at the videos again, so only `state` is.
-        index=ancient("results/{dataset}/index.parquet"),
+        # The videos are not inputs, `state` stands for them: 40,000 inputs would slow Snakemake down. Nor is the index: it
+        # shows glosses, and a changed gloss is no reason to look at the videos again.
+        rendered,
     output:
         keypoints="results/{dataset}/keypoints/{shard}.parquet",
         videos="results/{dataset}/keypoints/{shard}.videos.parquet",
@@ -12,14 +13,17 @@ rule keypoints:
         "results/{dataset}/logs/keypoints/{shard}.log",
     benchmark:
         "results/{dataset}/benchmarks/keypoints/{shard}.tsv"
+    wildcard_constraints:
+        dataset=datasets_that(are_imported=False),
+    conda:
+        "../../envs/signfold.yaml"
     resources:
         mem_mb=2000,
         runtime=240,
     params:
         state=shard_state,
+        shards=settings("shards"),
         keypoints=settings("keypoints"),
         version=versions.KEYPOINTS,
-    conda:
-        "../../envs/signfold.yaml"
     script:
         "../scripts/keypoints.py"

@@ -1,27 +1,48 @@
-# What is learnt from, in which classes.
+# What is learnt from, in which classes. The items are what training needs; the manifest is the items with their glosses.
+
+
+rule items:
+    input:
+        tensors=shard_files("results/{dataset}/tensors/{shard}.parquet"),
+        videos=shard_files("results/{dataset}/keypoints/{shard}.videos.parquet"),
+    output:
+        table="results/{dataset}/items.parquet",
+        excluded="results/{dataset}/manifest.excluded.csv",
+    log:
+        "results/{dataset}/logs/items.log",
+    benchmark:
+        "results/{dataset}/benchmarks/items.tsv"
+    conda:
+        "../../envs/signfold.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        state=class_state,
+        manifest=settings("manifest"),
+        seed=settings("seed"),
+        version=versions.MANIFEST,
+    script:
+        "../scripts/items.py"
 
 
 rule manifest:
     input:
+        table="results/{dataset}/items.parquet",
         index="results/{dataset}/index.parquet",
-        tensors=shard_files("results/{dataset}/tensors/{shard}.parquet"),
-        videos=shard_files("results/{dataset}/keypoints/{shard}.videos.parquet"),
     output:
         manifest="results/{dataset}/manifest.parquet",
-        excluded="results/{dataset}/manifest.excluded.csv",
         classes="results/{dataset}/classes.csv",
     log:
         "results/{dataset}/logs/manifest.log",
     benchmark:
         "results/{dataset}/benchmarks/manifest.tsv"
+    conda:
+        "../../envs/signfold.yaml"
     resources:
         mem_mb=4000,
         runtime=60,
     params:
-        manifest=settings("manifest"),
-        seed=settings("seed"),
         version=versions.MANIFEST,
-    conda:
-        "../../envs/signfold.yaml"
     script:
         "../scripts/manifest.py"

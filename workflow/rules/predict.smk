@@ -11,6 +11,8 @@ rule predict:
         "results/{dataset}/logs/predict.log",
     benchmark:
         "results/{dataset}/benchmarks/predict.tsv"
+    conda:
+        "../../envs/signfold.yaml"
     resources:
         mem_mb=4000,
         runtime=240,
@@ -18,7 +20,5 @@ rule predict:
         videos=new_videos,
         keypoints=settings("keypoints"),
         evaluation=settings("evaluation"),
-    conda:
-        "../../envs/signfold.yaml"
     script:
         "../scripts/predict.py"

@@ -36,13 +36,13 @@ rule figures:
         "results/{dataset}/logs/figures.log",
     benchmark:
         "results/{dataset}/benchmarks/figures.tsv"
+    conda:
+        "../../envs/signfold.yaml"
     resources:
         mem_mb=4000,
         runtime=60,
     params:
         version=versions.REPORT,
-    conda:
-        "../../envs/signfold.yaml"
     script:
         "../scripts/figures.py"
 
@@ -68,6 +68,8 @@ rule report:
         "results/{dataset}/logs/report.log",
     benchmark:
         "results/{dataset}/benchmarks/report.tsv"
+    conda:
+        "../../envs/signfold.yaml"
     resources:
         mem_mb=4000,
         runtime=60,
@@ -75,7 +77,5 @@ rule report:
         settings=lambda wildcards: settings_of(wildcards.dataset),
         dataset=lambda wildcards: dataset_of(wildcards.dataset),
         version=versions.REPORT,
-    conda:
-        "../../envs/signfold.yaml"
     script:
         "../scripts/report.py"

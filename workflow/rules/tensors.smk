@@ -12,13 +12,13 @@ rule tensors:
         "results/{dataset}/logs/tensors/{shard}.log",
     benchmark:
         "results/{dataset}/benchmarks/tensors/{shard}.tsv"
+    conda:
+        "../../envs/signfold.yaml"
     resources:
         mem_mb=2000,
         runtime=60,
     params:
         tensors=settings("tensors"),
         version=versions.TENSORS,
-    conda:
-        "../../envs/signfold.yaml"
     script:
         "../scripts/tensors.py"

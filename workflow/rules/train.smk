@@ -16,6 +16,8 @@ rule train:
         "results/{dataset}/logs/train/{fold}/{stream}.log",
     benchmark:
         "results/{dataset}/benchmarks/train/{fold}/{stream}.tsv"
+    conda:
+        "../../envs/signfold.yaml"
     threads: 4
     resources:
         mem_mb=8000,
@@ -25,7 +27,5 @@ rule train:
         model=settings("model"),
         seed=settings("seed"),
         version=versions.TRAIN,
-    conda:
-        "../../envs/signfold.yaml"
     script:
         "../scripts/train.py"

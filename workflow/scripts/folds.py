@@ -8,7 +8,7 @@ with job(snakemake.log[0], snakemake.threads):
     from signfold import folds
 
     folds.build(
-        Path(snakemake.input.manifest),
+        Path(snakemake.input[0]),
         Path(snakemake.output[0]),
         snakemake.wildcards.fold,
         snakemake.params.names,

@@ -1,4 +1,4 @@
-"""List what is learnt from."""
+"""Give the items their glosses, for people to read."""
 
 from pathlib import Path
 
@@ -7,13 +7,5 @@ from signfold.job import job
 with job(snakemake.log[0], snakemake.threads):
     from signfold import manifest
 
-    manifest.build(
-        Path(snakemake.input.index),
-        [Path(path) for path in snakemake.input.tensors],
-        [Path(path) for path in snakemake.input.videos],
-        Path(snakemake.output.manifest),
-        Path(snakemake.output.excluded),
-        Path(snakemake.output.classes),
-        manifest.ManifestSettings(**snakemake.params.manifest),
-        snakemake.params.seed,
-    )
+    source, out = snakemake.input, snakemake.output
+    manifest.build(Path(source.table), Path(source.index), Path(out.manifest), Path(out.classes))

@@ -1,0 +1,27 @@
+# Keypoints that others extracted, in the place of `keypoints`: for datasets that have the key `keypoints`.
+
+
+rule import_keypoints:
+    output:
+        # As in `keypoints`, `state` stands for the files that are read.
+        keypoints="results/{dataset}/keypoints/{shard}.parquet",
+        videos="results/{dataset}/keypoints/{shard}.videos.parquet",
+    log:
+        "results/{dataset}/logs/import/{shard}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/import/{shard}.tsv"
+    wildcard_constraints:
+        dataset=datasets_that(are_imported=True),
+    conda:
+        "../../envs/signfold.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        state=shard_state,
+        shards=settings("shards"),
+        source=lambda wildcards: vars(sources.settings_of(dataset_of(wildcards.dataset))),
+        on_bad_video=lambda wildcards: settings("keypoints")(wildcards)["on_bad_video"],
+        version=sources.VERSION,
+    script:
+        "../scripts/import_keypoints.py"
