@@ -32,6 +32,7 @@ rule all:
 
 include: "workflow/rules/index.smk"
 include: "workflow/rules/keypoints.smk"
+include: "workflow/rules/import.smk"
 include: "workflow/rules/tensors.smk"
 include: "workflow/rules/manifest.smk"
 include: "workflow/rules/folds.smk"
