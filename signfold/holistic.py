@@ -22,7 +22,7 @@ from signfold.frames import PARTS, Floats, Keypoints
 
 NAME = "mediapipe_holistic"
 # Bump it when the same settings come to give other keypoints: what is in the store is then extracted anew.
-VERSION = 1
+VERSION = 2
 _PACKAGE = Path(mediapipe.__file__).parent
 _GRAPH = "modules/holistic_landmark/holistic_landmark_cpu.binarypb"
 _MODELS = (
@@ -41,7 +41,7 @@ class Extraction:
     Parameters
     ----------
     keypoints
-        Of every decoded frame.
+        Of every frame; nothing is detected in one that does not decode.
     width, height
         Of the upright picture, in pixels; 0 if there is no frame.
     fps
@@ -50,6 +50,8 @@ class Extraction:
         ok, no_person, no_frames or unreadable.
     error
         Why, or what is odd about a clip that is ok.
+    max_seconds
+        The cap that ended the extraction before the clip's end; None if none did.
     """
 
     keypoints: Keypoints
@@ -58,25 +60,51 @@ class Extraction:
     fps: float
     status: str
     error: str | None = None
+    max_seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class Holistic:
-    """The extractor. The fields are the detector's thresholds, as in `mp.solutions.holistic.Holistic`."""
+    """The extractor.
+
+    Parameters
+    ----------
+    min_detection_confidence, min_tracking_confidence
+        As in `mp.solutions.holistic.Holistic`.
+    max_seconds
+        Frames later than this after the first are left out.
+    """
 
     min_detection_confidence: float = 0.5
     min_tracking_confidence: float = 0.5
+    max_seconds: float = 60.0
 
     def description(self) -> dict[str, Any]:
-        """Return all that the keypoints of a video depend on: name, versions, models' SHA-256, options."""
+        """Return all that the keypoints of a video depend on: name, versions, models' SHA-256, options.
+
+        The cap is not among them, so that another one costs only the clips that it cuts (see `accepts`).
+        """
         return {
             "extractor": NAME,
             "version": VERSION,
             "mediapipe": mediapipe.__version__,
             "decoder": video.DECODER,
             "models": _model_digests(),
-            "options": {"model_complexity": 1, "static_image_mode": False, "smooth_landmarks": True} | vars(self),
+            "options": {
+                "model_complexity": 1,
+                "static_image_mode": False,
+                "smooth_landmarks": True,
+                "min_detection_confidence": self.min_detection_confidence,
+                "min_tracking_confidence": self.min_tracking_confidence,
+            },
         }
+
+    def accepts(self, found: Extraction) -> bool:
+        """Tell whether an earlier extraction of the same description ended where this extractor would end it."""
+        if found.max_seconds is not None:
+            return found.max_seconds == self.max_seconds
+        times = found.keypoints.timestamps_ms
+        return not len(times) or bool(times[-1] - times[0] <= 1000 * self.max_seconds)
 
     def extract(self, path: str | Path) -> Extraction:
         """Find pose and hands in every frame of a video. Never raises for what is in the file.
@@ -90,30 +118,44 @@ class Holistic:
             with video.opened(path) as opened:
                 return self._track(opened)
         except video.Unreadable as error:
-            return Extraction(_assemble([], []), 0, 0, 0.0, "unreadable", str(error))
+            return Extraction(_assemble([], [], []), 0, 0, 0.0, "unreadable", str(error))
 
     def _track(self, opened: video.Video) -> Extraction:
-        times, found = [], []
+        times: list[float] = []
+        found: list[dict[str, Floats | None]] = []
         width = height = 0
+        first, cap = np.nan, None
         # A graph of its own for each video: the tracker must not carry one signer's pose over to the next clip.
         with _solution(self) as solution:
             for time, image in opened.frames():
-                height, width = image.shape[:2]
+                first = time if np.isnan(first) else first
+                if time - first > 1000 * self.max_seconds:
+                    cap = self.max_seconds
+                    break
                 times.append(time)
-                found.append(_landmarks(solution.process(image)))
-        keypoints = _assemble(times, found)
-        status, error = _judge(keypoints, opened.promised)
-        return Extraction(keypoints, width, height, opened.fps, status, error)
+                if image is not None:
+                    height, width = image.shape[:2]
+                    found.append(_landmarks(solution.process(image)))
+        keypoints = _assemble(*video.settled(times), found)
+        status, error = _judge(keypoints, len(found), opened, cap)
+        return Extraction(keypoints, width, height, opened.fps, status, error, cap)
 
 
-def _judge(keypoints: Keypoints, promised: int) -> tuple[str, str | None]:
-    if not len(keypoints):
-        return "no_frames", "the file opens, but no frame can be decoded; copy it again or convert it"
+def _judge(keypoints: Keypoints, decoded: int, opened: video.Video, cap: float | None) -> tuple[str, str | None]:
+    """Return the status of a clip and what there is to say about it."""
+    if not decoded:
+        return "no_frames", f"the file opens, but none of its frames (codec {opened.codec}) decodes; convert it"
+    notes = []
+    if cap is not None:
+        whole = f" of {opened.promised / opened.fps:.0f}" if opened.fps and opened.promised else ""
+        notes.append(f"only the first {cap:g}{whole} seconds were looked at; cut it, or raise keypoints.max_seconds")
+    elif decoded < 0.9 * opened.promised:
+        notes.append(f"{decoded} of {opened.promised} promised frames could be decoded; the file may be cut short")
+    if lost := len(keypoints) - decoded:
+        notes.append(f"{lost} of {len(keypoints)} frames do not decode; they are kept as missing")
     if all(np.isnan(getattr(keypoints, part)).all() for part in PARTS):
-        return "no_person", "neither pose nor hands were found in any frame"
-    if len(keypoints) < 0.9 * promised:
-        return "ok", f"{len(keypoints)} of {promised} promised frames could be decoded; the file may be cut short"
-    return "ok", None
+        return "no_person", "; ".join(["neither pose nor hands were found in any frame", *notes])
+    return "ok", "; ".join(notes) or None
 
 
 @cache
@@ -174,9 +216,10 @@ def _landmarks(results: Any) -> dict[str, Floats | None]:
     return found
 
 
-def _assemble(times: list[float], found: list[dict[str, Floats | None]]) -> Keypoints:
+def _assemble(times: list[float], decoded: list[bool], found: list[dict[str, Floats | None]]) -> Keypoints:
+    """Put together what was found in the decoded frames; the others are missing."""
     parts = {part: np.full((len(times), *shape), np.nan, np.float32) for part, shape in PARTS.items()}
-    for frame, landmarks in enumerate(found):
+    for frame, landmarks in zip(np.flatnonzero(decoded), found, strict=True):
         for part, values in landmarks.items():
             if values is not None:
                 parts[part][frame] = values

@@ -15,7 +15,7 @@ from signfold import files, frames
 from signfold.errors import SignfoldError
 from signfold.holistic import Extraction, Holistic
 
-_ABOUT = ("width", "height", "fps", "status", "error")
+_ABOUT = ("width", "height", "fps", "status", "error", "max_seconds")
 
 
 def digest_of(path: str | Path) -> tuple[str, int]:
@@ -59,7 +59,9 @@ class Store:
         path = self.path(sha256, extractor.description())
         if path.exists():
             try:
-                return read(path)
+                found = read(path)
+                if extractor.accepts(found):
+                    return found
             except SignfoldError:
                 path.unlink(missing_ok=True)
         found = extractor.extract(video)
@@ -128,5 +130,3 @@ def _is_of(path: Path, extractor: Holistic) -> bool:
     except (OSError, pa.ArrowInvalid):
         return False
     return all(about.get(key) == value for key, value in extractor.description().items())
-
-
