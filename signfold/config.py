@@ -52,6 +52,15 @@ def _unknown_key(where: str, key: str, known: list[str]) -> str:
     return f"  {name}: unknown key; {hint}"
 
 
+def typed(value: Any) -> Any:
+    """Return a value of `--config` with its numbers as numbers: Snakemake leaves what is inside braces as text."""
+    if isinstance(value, Mapping):
+        return {key: typed(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [typed(inner) for inner in value]
+    return yaml.safe_load(value) if isinstance(value, str) else value
+
+
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return `base` with `over` laid on it, mapping by mapping; lists and values are replaced."""
     result = deepcopy(dict(base))

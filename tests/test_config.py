@@ -103,3 +103,8 @@ def test_a_dataset_is_its_preset_with_its_own_keys_over_it() -> None:
     base["datasets"]["mine"] = {"preset": "lsa64"}
     with pytest.raises(SignfoldError, match="no `root`"):
         config.dataset_of(base, "mine")
+
+
+def test_numbers_on_the_command_line_are_numbers() -> None:
+    given = {"training": {"epochs": "2", "mirror": "true"}, "streams": ["joint"], "seed": 3}
+    assert config.typed(given) == {"training": {"epochs": 2, "mirror": True}, "streams": ["joint"], "seed": 3}

@@ -33,6 +33,8 @@ def explained(function):
     return call
 
 
+TYPED = configuration.typed(workflow.config_settings.config)
+config.update(configuration.merged(config, TYPED))
 explained(configuration.check)(config)
 
 
@@ -53,7 +55,7 @@ def index_of(name):
 @functools.cache
 def settings_of(name):
     """The settings that hold for a dataset."""
-    return configuration.settings_of(config, name, workflow.config_settings.config)
+    return configuration.settings_of(config, name, TYPED)
 
 
 def settings(*keys):
