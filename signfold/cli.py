@@ -81,7 +81,51 @@ def show(results: Path) -> None:
     metrics = json.loads(file.read_text(encoding="utf-8"))
     top1 = metrics["top1"]
     click.echo(f"report: {results / 'report.html'}")
-    click.echo(f"top-1 {top1['value']:.1%} (95 % interval {top1['low']:.1%} to {top1['high']:.1%}); {metrics['protocol']}")
+    click.echo(
+        f"top-1 {top1['value']:.1%} (95 % interval {top1['low']:.1%} to {top1['high']:.1%}); {metrics['protocol']}"
+    )
+
+
+@main.command("import")
+@click.argument("folder", type=EXISTING)
+@click.argument("results", type=PATH)
+@click.option("--format", "kind", type=click.Choice(["npz", "npy", "kaggle", "pose"]), required=True)
+@click.option("--match", help="Regular expression with the groups label, signer, ...")
+@click.option("--labels", help="A CSV in FOLDER with the columns video, label, signer, split.")
+@click.option("--size", type=int, nargs=2, help="Width and height of the pictures.  [default: square]")
+@click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Frames per second.  [default: 30]")
+@click.option("--order", type=click.Choice(["kaggle", "holistic"]), help="Of 1629 values.  [default: kaggle]")
+def import_keypoints(folder: Path, results: Path, kind: str, **given: object) -> None:
+    """Read keypoints that others extracted from FOLDER into RESULTS, as results/mine (see docs/keypoints.md).
+
+    Labels are the names of folders (of the files for npz) unless --match or --labels say else. To train on them, name
+    the dataset in the configuration instead: the workflow then imports it itself.
+    """
+    from signfold.importing.shard import import_folder
+
+    keys = {key: value for key, value in given.items() if value is not None}
+    if "labels" in keys:
+        keys["labels"] = {"file": keys["labels"]}
+    elif "match" not in keys:
+        keys["match"] = r"(^|/)(?P<label>[^/]+)\.npz$" if kind == "npz" else r"(?P<label>[^/]+)/[^/]+$"
+    videos = import_folder({"root": str(folder), "keypoints": kind, **keys}, results).to_pandas()
+    frames, usable = int(videos["frames"].sum()), int((videos["status"] == "ok").sum())
+    click.echo(f"{len(videos)} clips in {results}, {usable} usable, {frames} frames")
+    for part in ("pose", "left_hand", "right_hand"):
+        click.echo(f"{part}: in {videos[f'frames_{part}'].sum() / max(1, frames):.1%} of frames")
+    click.echo(f"exact copies of other clips: {videos['sha256'].dropna().duplicated().sum()}")
+
+
+@main.command("export")
+@click.argument("results", type=EXISTING)
+@click.argument("out", type=PATH)
+@click.option("--format", "kind", type=click.Choice(["pose", "pyskl"]), required=True)
+def export_keypoints(results: Path, out: Path, kind: str) -> None:
+    """Write the keypoints of RESULTS, as results/demo, for other tools: a folder of .pose files, or pyskl's pickle."""
+    from signfold import exporting
+
+    count = exporting.to_pose(results, out) if kind == "pose" else exporting.to_pyskl(results, out)
+    click.echo(f"{count} clips in {out}")
 
 
 @main.command()
