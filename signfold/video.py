@@ -53,11 +53,13 @@ class Video:
     def frames(self) -> Iterator[tuple[float, Image | None]]:
         """Yield (time in milliseconds, (height, width, 3) RGB) of each frame, turned upright as the file says.
 
-        Time 0 is the start of the video stream; times are the container's. A frame that fails to decode, with others
-        after it that do, is (NaN, None): what failed has no time and, where frames are stored out of order, comes up to
-        a few frames early (see `settled`).
+        Time 0 is the start of the video stream; times are the container's. A frame to which it gives none, or none
+        after the one before, comes 1 / fps later. A frame that fails to decode, with others after it that do, is
+        (NaN, None): it has no time and, where frames are stored out of order, comes up to a few frames early (see
+        `settled`).
         """
         decoded = failed = 0
+        last = -np.inf
         while failed < min(max(_ATTEMPTS, self.promised - decoded), _MOST_ATTEMPTS):
             there, image = self.capture.read()
             if not there:
@@ -65,8 +67,10 @@ class Video:
                 continue
             for _ in range(failed):
                 yield np.nan, None
+            time = self.capture.get(cv2.CAP_PROP_POS_MSEC)
+            last = last + 1000 / self.fps if time <= last and self.fps else time
             decoded, failed = decoded + 1, 0
-            yield self.capture.get(cv2.CAP_PROP_POS_MSEC), cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            yield last, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 @contextmanager
