@@ -18,8 +18,8 @@ from signfold.files import read_metadata, read_parquet, write_parquet
 from signfold.joints import HAND, POSE, SIDES
 from signfold.synth import GLOSSES, SynthSettings, clip_names, relief, scene
 from signfold.synth.motion import ENDS, FEWEST_FRAMES, MOST_FRAMES
-from signfold.synth.names import Clip, clips
-from signfold.synth.render import TRUTH, render
+from signfold.synth.names import TRUTH, Clip, clips
+from signfold.synth.render import render
 from signfold.synth.signers import signer
 
 SMALL = SynthSettings(signs=2, signers=1, takes=1, seed=3)

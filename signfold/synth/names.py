@@ -28,6 +28,10 @@ GLOSSES: tuple[str, ...] = (
     "WAIT",
     "ALL",
 )
+# Written last, beside the clips: the set is whole when it is there.
+TRUTH = "truth.parquet"
+# Bump it when the same settings come to draw other pictures.
+RENDERER_VERSION = 1
 MOST_SIGNERS = 99
 MOST_TAKES = 99
 
@@ -107,12 +111,6 @@ def clip_names(settings: SynthSettings) -> list[str]:
     underscore is the class id (place in `GLOSSES`, from 1).
     """
     return [clip.name for clip in clips(settings)]
-
-
-# Written last, beside the clips: the set is whole when it is there.
-TRUTH = "truth.parquet"
-# Bump it when the same settings come to draw other pictures.
-RENDERER_VERSION = 1
 
 
 def modified_ns(settings: SynthSettings) -> int:

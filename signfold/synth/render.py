@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import zlib
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
@@ -25,13 +23,10 @@ from signfold.files import read_metadata, read_parquet, write_parquet
 from signfold.joints import HAND, POSE
 from signfold.synth import scene
 from signfold.synth.motion import FPS
-from signfold.synth.names import Clip, SynthSettings, clips
+from signfold.synth.names import RENDERER_VERSION, TRUTH, Clip, SynthSettings, clips, modified_ns
 from signfold.synth.signers import HEIGHT, WIDTH
 
 log = logging.getLogger(__name__)
-
-VERSION = 1  # of the pictures: add one when the same settings give other clips
-TRUTH = "truth.parquet"
 
 Joints = dict[str, npt.NDArray[np.float32]]
 
@@ -98,7 +93,7 @@ def _render_clip(out: Path, settings: SynthSettings, clip: Clip) -> Joints:
     temporary = out / f".{clip.name}"
     try:
         _write_video(temporary, act, who)
-        os.utime(temporary, (_timestamp(settings),) * 2)
+        os.utime(temporary, ns=(modified_ns(settings),) * 2)
         temporary.replace(out / clip.name)
     finally:
         temporary.unlink(missing_ok=True)
@@ -114,17 +109,6 @@ def _write_video(path: Path, act: scene.Performance, who: scene.Actor) -> None:
             writer.write(picture)
     finally:
         writer.release()
-
-
-def _timestamp(settings: SynthSettings) -> int:
-    """Return the modification time that clips get, in seconds.
-
-    The workflow takes a video for changed when its modification time is later than its results. Rendering the same clip
-    again is no change, so the time comes from what decides the picture: a day of 2020 to 2022 for this version of the
-    renderer and these settings.
-    """
-    print_of = zlib.crc32(json.dumps([VERSION, asdict(settings)], sort_keys=True).encode())
-    return 1_577_836_800 + print_of % (3 * 365 * 86_400)
 
 
 def _remove_stale(out: Path, wanted: set[str]) -> None:
@@ -148,6 +132,6 @@ def _write_truth(path: Path, samples: list[tuple[str, Joints]], settings: SynthS
     for name in ("pose", "left_hand", "right_hand"):
         values = np.concatenate([joints[name] for _, joints in samples])
         columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values[0].size)
-    metadata = {"renderer": VERSION, "settings": asdict(settings), "pose": list(POSE), "hand": list(HAND)}
+    metadata = {"renderer": RENDERER_VERSION, "settings": asdict(settings), "pose": list(POSE), "hand": list(HAND)}
     metadata |= {"coordinates": "x, y as shares of the picture's width and height", "fps": FPS}
     write_parquet(pa.table(columns), path, metadata)
