@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import zipfile
 import zlib
@@ -79,7 +80,7 @@ def _load(path: Path) -> Floats:
 def _flat(path: Path, array: Floats) -> Floats:
     """Return an array with a frame's values on its last axis."""
     outer = leading(path, array.shape)
-    return array.reshape(*outer, -1)
+    return array.reshape(*outer, math.prod(array.shape[len(outer) :]))
 
 
 def _frames(folder: Path) -> tuple[Floats, Floats]:
