@@ -1,0 +1,70 @@
+"""Prediction on new videos: the mean over folds of what the streams say together."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from signfold import predict
+from signfold.aagcn import ModelSettings
+from signfold.errors import SignfoldError
+from signfold.evaluate import EvaluationSettings
+from signfold.joints import layout
+from signfold.tensors import TensorSettings
+from signfold.weights import build, save_model
+
+LABELS = ("1", "2", "3")
+
+
+def save(folder: Path, labels: tuple[str, ...] = LABELS, frames: int = 8, stream: str = "joint") -> None:
+    """Write an untrained network where a run would."""
+    settings = TensorSettings(frames=frames)
+    joints = list(layout(settings.layout).joints)
+    tensors = {"layout": settings.layout, "joints": joints, "channels": list(settings.channels), "frames": frames}
+    tensors["settings"] = dataclasses.asdict(settings)
+    network = build(tensors, len(labels), ModelSettings(width=0.125))
+    described = {"tensors": tensors, "labels": labels, "stream": stream, "provenance": {}}
+    save_model(folder, network, settings=ModelSettings(width=0.125), **described)
+
+
+def clip() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(4, 8, 27)).astype(np.float32)
+
+
+def test_folds_are_averaged_and_streams_fused(tmp_path: Path) -> None:
+    for fold in ("fold-1", "fold-2"):
+        for stream in ("joint", "bone"):
+            save(tmp_path / "models" / fold / stream, stream=stream)
+    together = predict.load(tmp_path, EvaluationSettings())
+    alone = [dataclasses.replace(together, networks={fold: together.networks[fold]}) for fold in together.networks]
+    expected = np.mean([ensemble.probabilities(clip()) for ensemble in alone], axis=0)
+    np.testing.assert_allclose(together.probabilities(clip()), expected)
+    assert together.probabilities(clip()).sum() == pytest.approx(1)
+
+
+def test_classes_are_shown_by_their_glosses(tmp_path: Path) -> None:
+    save(tmp_path / "models" / "fold-1" / "joint")
+    (tmp_path / "classes.csv").write_text("class_id,label,gloss,items\n0,1,house,4\n1,2,,4\n2,3,tree,4\n")
+    assert predict.load(tmp_path, EvaluationSettings()).glosses == ["house", "2", "tree"]
+
+
+def test_a_run_that_is_not_finished_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SignfoldError, match="no trained networks"):
+        predict.load(tmp_path, EvaluationSettings())
+    save(tmp_path / "models" / "fold-1" / "joint")
+    save(tmp_path / "models" / "fold-2" / "joint", labels=("1", "2"))
+    with pytest.raises(SignfoldError, match="the networks differ in their classes"):
+        predict.load(tmp_path, EvaluationSettings())
+
+
+def test_videos_are_found_in_folders_and_by_name(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b/c.webm", "notes.txt", ".hidden.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert predict.videos_in([tmp_path]) == [tmp_path / "a.mp4", tmp_path / "b/c.webm"]
+    assert predict.videos_in([tmp_path / "a.mp4"]) == [tmp_path / "a.mp4"]
+    with pytest.raises(SignfoldError, match="no videos"):
+        predict.videos_in([tmp_path / "notes.txt"])
