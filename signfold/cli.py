@@ -129,6 +129,20 @@ def export_keypoints(results: Path, out: Path, kind: str) -> None:
 
 
 @main.command()
+@click.argument("results", type=EXISTING)
+@click.option("--hands", default=0.3, show_default=True, help="A hand in fewer of a clip's frames is suspicious.")
+@click.option("--strict", is_flag=True, help="Exit with status 1 if any video is listed.")
+def doctor(results: Path, hands: float, strict: bool) -> None:
+    """List the videos of RESULTS (as results/demo) that are bad, suspicious or there twice, and how to see each."""
+    from signfold import doctor as examining
+
+    diagnosis = examining.diagnose(results, hands)
+    click.echo("\n".join(examining.listing(diagnosis, results)))
+    if strict and not diagnosis.healthy:
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
 @click.option("--store", "root", default="results/store", show_default=True, type=PATH, help="The store's folder.")
 @click.option("--prune", is_flag=True, help="Delete what the present extractor and options did not make.")
 def store(root: Path, prune: bool) -> None:

@@ -144,7 +144,7 @@ class Holistic:
 def _judge(keypoints: Keypoints, decoded: int, opened: video.Video, cap: float | None) -> tuple[str, str | None]:
     """Return the status of a clip and what there is to say about it."""
     if not decoded:
-        return "no_frames", f"the file opens, but none of its frames (codec {opened.codec}) decodes; convert it"
+        return "no_frames", f"none of its frames (codec {opened.codec}) decodes; copy it again or convert it"
     notes = []
     if cap is not None:
         whole = f" of {opened.promised / opened.fps:.0f}" if opened.fps and opened.promised else ""
