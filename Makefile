@@ -31,7 +31,7 @@ demo: setup ## render synthetic signers, run the whole workflow on them, say whe
 	@$(BIN)/signfold show results/demo
 
 test: setup ## run the tests
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: setup ## ruff, snakefmt, snakemake --lint, mypy
 	@$(BIN)/ruff check .

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -230,3 +232,19 @@ def test_a_half_written_file_is_never_there(tmp_path: Path) -> None:
         raise RuntimeError
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
     assert path.read_text() == "old"
+
+
+def test_a_folder_that_cannot_be_written_is_named() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o555)
+        child = os.fork()
+        if child == 0:  # root may write everywhere, so somebody else tries
+            if os.getuid() == 0:
+                os.setuid(65534)
+            try:
+                files.write_text(folder / "a.txt", "a")
+            except SignfoldError as error:
+                os._exit(0 if f"make {folder} writable" in str(error) else 1)
+            os._exit(2)
+        assert os.waitpid(child, 0)[1] == 0

@@ -35,7 +35,8 @@ CONFIG: dict[str, Any] = {
     },
     "evaluation": {"bootstrap": 100},
 }
-pytestmark = pytest.mark.slow
+# One worker runs them all: what has run once serves every test.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
 
 
 def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
