@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,13 @@ class Index:
 
 def sample_id_of(relative: str) -> str:
     """Return the sample id of a path below the dataset's root: no extension, `/` separators, Unicode NFC."""
-    return unicodedata.normalize("NFC", str(Path(relative).with_suffix("")).replace(os.sep, "/"))
+    return unicodedata.normalize("NFC", relative.removesuffix(_suffix(relative)).replace(os.sep, "/"))
+
+
+def _suffix(name: str) -> str:
+    """Return what `Path(name).suffix` is, several times faster: 40,000 names are looked at in every job."""
+    suffix = os.path.splitext(name)[1]
+    return "" if suffix == "." else suffix
 
 
 def shard_of(sample_id: str, shards: int) -> str:
@@ -80,9 +87,10 @@ def files_below(root: Path) -> Iterator[str]:
             continue
         seen.add((status.st_dev, status.st_ino))
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        below = os.path.relpath(folder, root)
         for name in sorted(files):
             if not name.startswith("."):
-                yield os.path.relpath(os.path.join(folder, name), root)
+                yield name if below == os.curdir else os.path.join(below, name)
 
 
 def _listing(root: Path, dataset: Mapping[str, Any]) -> list[str]:
@@ -125,21 +133,22 @@ def read(dataset: Mapping[str, Any]) -> Index:
     table = labels.read_table(root, dataset["labels"]) if "labels" in dataset else None
     glosses = labels.read_glosses(root, dataset.get("glosses"))
     own = _tables(dataset)
+    place = "" if root == Path() else str(root)
     samples, excluded = [], []
     for name, relative in paths.items():
-        path = root / relative
+        path = os.path.join(place, relative)
         found = _describe(name, pattern, table, suffixes)
         try:
-            clips = sources.clips_in(path, settings) if settings and not isinstance(found, str) else [""]
+            clips = sources.clips_in(Path(path), settings) if settings and not isinstance(found, str) else [""]
         except sources.Unreadable as error:
             found = str(error).removeprefix(f"{path}: ")
         if isinstance(found, str):
             if relative not in own:
-                excluded.append((str(path), found))
+                excluded.append((path, found))
             continue
         label = found["label"] or ""
         gloss = found["gloss"] or glosses.get(label) or glosses.get(label.lstrip("0"))
-        about = (str(path), label, gloss, found["signer"], found["split"])
+        about = (path, label, gloss, found["signer"], found["split"])
         samples += [Sample(sample_id_of(name) + clip, *about) for clip in clips]
     if table is not None:
         excluded += [(row, "in the label table, but there is no such video") for row in table.unused()]
@@ -173,9 +182,9 @@ def _describe(
 ) -> dict[str, str | None] | str:
     """Return label, gloss, signer and split of a file, or the reason why it has none."""
     name = unicodedata.normalize("NFC", relative)
-    if Path(name).suffix.lower() not in suffixes:
+    if _suffix(name).lower() not in suffixes:
         kind = "video" if suffixes is VIDEO_SUFFIXES else " or ".join(suffixes)
-        return f"not a {kind} file ({Path(name).suffix or 'no extension'})"
+        return f"not a {kind} file ({_suffix(name) or 'no extension'})"
     if not _is_text(name):
         return "the name is not valid UTF-8; rename the file"
     found: dict[str, str | None] = dict.fromkeys(FIELDS)
@@ -238,7 +247,8 @@ def fingerprint(samples: Sequence[Sample], dataset: Mapping[str, Any]) -> str:
     state = hashlib.sha256()
     for sample in samples:
         try:
-            modified = sources.modified(sample.path) if os.path.isdir(sample.path) else os.stat(sample.path).st_mtime_ns
+            status = os.stat(sample.path)
+            modified = sources.modified(sample.path) if stat.S_ISDIR(status.st_mode) else status.st_mtime_ns
         except FileNotFoundError:
             if "synth" not in dataset:
                 raise SignfoldError(f"{sample.path}: the video has gone; run again") from None
