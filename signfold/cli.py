@@ -143,6 +143,21 @@ def doctor(results: Path, hands: float, strict: bool) -> None:
 
 
 @main.command()
+@click.argument("clip")
+@click.option("-o", "--out", type=PATH, help="NAME.mp4: a film. NAME.png: a contact sheet. [default: CLIP.view.png]")
+@click.option("--results", type=EXISTING, help="Results folder, as results/demo: CLIP may be one of its sample ids.")
+@click.option("--store", "root", default="results/store", show_default=True, type=PATH, help="The store's folder.")
+def view(clip: str, out: Path | None, results: Path | None, root: Path) -> None:
+    """Draw the keypoints of CLIP over its frames, as detected and as repaired."""
+    from signfold import view as viewing
+
+    found = viewing.clip_of_results(clip, results) if results else viewing.clip_of_video(Path(clip), root)
+    out = out or Path(f"{Path(found.name).stem}.view.png")
+    viewing.write(found, out)
+    click.echo(out)
+
+
+@main.command()
 @click.option("--store", "root", default="results/store", show_default=True, type=PATH, help="The store's folder.")
 @click.option("--prune", is_flag=True, help="Delete what the present extractor and options did not make.")
 def store(root: Path, prune: bool) -> None:
