@@ -19,6 +19,10 @@ from signfold.joints import HAND, POSE
 COMPONENTS = {"pose": "POSE_LANDMARKS", "left_hand": "LEFT_HAND_LANDMARKS", "right_hand": "RIGHT_HAND_LANDMARKS"}
 JOINTS = {"pose": POSE, "left_hand": HAND, "right_hand": HAND}
 COLOURS = {"pose": (0, 90, 200), "left_hand": (200, 60, 0), "right_hand": (0, 140, 60)}
+_BODY = (
+    "left_shoulder-right_shoulder left_hip-right_hip mouth_left-mouth_right *_shoulder-*_hip *_shoulder-*_elbow "
+    "*_elbow-*_wrist *_hip-*_knee *_knee-*_ankle nose-*_eye *_eye-*_ear"
+)
 _DAMAGE = (struct.error, ValueError, TypeError, IndexError, OverflowError, MemoryError, NotImplementedError)
 
 
@@ -123,8 +127,9 @@ def confidence(keypoints: Keypoints, part: str) -> Floats:
 
 
 def _limbs(part: str) -> list[tuple[int, int]]:
-    """Return which points a drawing joins, as MediaPipe has them."""
-    from mediapipe.python.solutions.hands_connections import HAND_CONNECTIONS
-    from mediapipe.python.solutions.pose_connections import POSE_CONNECTIONS
-
-    return sorted((int(a), int(b)) for a, b in (POSE_CONNECTIONS if part == "pose" else HAND_CONNECTIONS))
+    """Return which points a drawing of the file joins: fingers from the wrist outwards; trunk, arms, legs and mouth."""
+    if part == "pose":
+        pairs = (limb.split("-") for limb in _BODY.split())
+        sides = {tuple(name.replace("*", side) for name in pair) for pair in pairs for side in ("left", "right")}
+        return sorted((POSE.index(a), POSE.index(b)) for a, b in sides)
+    return [(0 if joint % 4 == 1 else joint - 1, joint) for joint in range(1, len(HAND))]
