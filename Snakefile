@@ -20,8 +20,17 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 
 
+# On a cluster these take seconds and run beside Snakemake; a job of their own would wait longer than it works.
 localrules:
     all,
+    index,
+    items,
+    manifest,
+    folds,
+    audit,
+    evaluate,
+    figures,
+    report,
 
 
 rule all:

@@ -74,6 +74,15 @@ def by_shard(name):
     return index.by_shard(index_of(name), settings_of(name)["shards"])
 
 
+def growing(amount):
+    """A resource that doubles with every attempt: what ran out of memory or time gets more when it is tried again."""
+
+    def of(wildcards, attempt):
+        return amount * 2 ** (attempt - 1)
+
+    return of
+
+
 def shard_files(pattern):
     """An input function: `pattern` for every shard of the wildcards' dataset."""
 

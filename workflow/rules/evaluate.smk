@@ -24,8 +24,8 @@ rule evaluate:
     conda:
         "../../envs/signfold.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         evaluation=settings("evaluation"),
         seed=settings("seed"),

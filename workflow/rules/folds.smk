@@ -13,8 +13,8 @@ rule folds:
     conda:
         "../../envs/signfold.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         names=lambda wildcards: fold_names(wildcards.dataset),
         folds=settings("folds"),
@@ -36,8 +36,8 @@ rule audit:
     conda:
         "../../envs/signfold.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         version=versions.FOLDS,
     script:

@@ -15,8 +15,8 @@ rule import_keypoints:
     conda:
         "../../envs/signfold.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         state=shard_state,
         shards=settings("shards"),

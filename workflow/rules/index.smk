@@ -12,8 +12,8 @@ rule synth:
         "../../envs/signfold.yaml"
     threads: 32
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         synth=lambda wildcards: dataset_of(wildcards.dataset)["synth"],
         version=names.RENDERER_VERSION,
@@ -34,8 +34,8 @@ rule index:
     conda:
         "../../envs/signfold.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         dataset=lambda wildcards: dataset_of(wildcards.dataset),
         shards=settings("shards"),

@@ -18,8 +18,8 @@ rule keypoints:
     conda:
         "../../envs/signfold.yaml"
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=growing(2000),
+        runtime=growing(240),
     params:
         state=shard_state,
         shards=settings("shards"),

@@ -15,8 +15,8 @@ rule items:
     conda:
         "../../envs/signfold.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         state=class_state,
         manifest=settings("manifest"),
@@ -40,8 +40,8 @@ rule manifest:
     conda:
         "../../envs/signfold.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         version=versions.MANIFEST,
     script:

@@ -14,8 +14,8 @@ rule predict:
     conda:
         "../../envs/signfold.yaml"
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         videos=new_videos,
         keypoints=settings("keypoints"),

@@ -39,8 +39,8 @@ rule figures:
     conda:
         "../../envs/signfold.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         version=versions.REPORT,
     script:
@@ -71,8 +71,8 @@ rule report:
     conda:
         "../../envs/signfold.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=lambda wildcards: settings_of(wildcards.dataset),
         dataset=lambda wildcards: dataset_of(wildcards.dataset),

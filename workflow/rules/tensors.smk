@@ -15,8 +15,8 @@ rule tensors:
     conda:
         "../../envs/signfold.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         tensors=settings("tensors"),
         version=versions.TENSORS,

@@ -20,8 +20,8 @@ rule train:
         "../../envs/signfold.yaml"
     threads: 4
     resources:
-        mem_mb=8000,
-        runtime=1440,
+        mem_mb=growing(8000),
+        runtime=growing(1440),
     params:
         training=settings("training"),
         model=settings("model"),
