@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from signfold.errors import SignfoldError
 from signfold.frames import Keypoints
 from signfold.holistic import Extraction
 from signfold.pictures import Clip
+from signfold.report import sheets
 from signfold.store import digest_of
 from signfold.tensors import TensorSettings
 
@@ -190,3 +192,12 @@ def test_the_command_writes_beside_you_and_says_where(
     result = CliRunner().invoke(main, ["view", "house/a", "--results", str(results)])
     assert result.output.strip() == "a.view.png"
     assert cv2.imread(str(tmp_path / "a.view.png")).shape[1] == 1600
+
+
+def test_the_report_shows_sheets_of_the_clips_that_are_there(results: Path, tmp_path: Path) -> None:
+    ((name, uri),) = sheets.sheets(results, ["house/a", "house/b"])
+    head, content = uri.split(",")
+    assert (name, head) == ("house/a", "data:image/jpeg;base64")
+    picture = cv2.imdecode(np.frombuffer(base64.b64decode(content), np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape[1] == sheets.WIDTH
+    assert sheets.sheets(tmp_path, ["house/a"]) == []

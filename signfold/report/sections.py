@@ -16,12 +16,13 @@ import pandas as pd
 import yaml
 
 import signfold
-from signfold.report import plots
+from signfold.report import plots, sheets
 from signfold.report.results import Results, natural
 
 # Longer lists go on in the files, which the page names.
 LISTED = 200
 WORST = 15
+SHOWN = 4
 HEAT_MAP = 22
 # With fewer groups, a percentile bootstrap is known to be too narrow.
 FEW = 10
@@ -114,6 +115,7 @@ def quality(results: Results) -> Section:
         "poor": int((table["better"] < 0.5).sum()),
         "gap": table["longest_gap"].median(),
         "worst": worst.to_dict("records"),
+        "sheets": sheets.sheets(results.root, worst["sample_id"].head(SHOWN)),
         "layout": results.tensor_metadata,
     }
 
