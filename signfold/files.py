@@ -69,6 +69,8 @@ def write_json(path: str | Path, data: Any) -> None:
 def write_parquet(table: pa.Table, path: str | Path, metadata: Mapping[str, Any] | None = None) -> None:
     """Write a table as zstd-compressed Parquet, whole or not at all.
 
+    The bytes of floats are split into streams: without loss, keypoints then take 44 % less (docs/storage.md).
+
     Parameters
     ----------
     table
@@ -82,7 +84,26 @@ def write_parquet(table: pa.Table, path: str | Path, metadata: Mapping[str, Any]
         existing = table.schema.metadata or {}
         table = table.replace_schema_metadata({**existing, b"signfold": json.dumps(metadata, sort_keys=True).encode()})
     with whole(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        floats = [leaf for leaf, kind in leaves(table.schema) if pa.types.is_floating(kind)]
+        others = [leaf for leaf, kind in leaves(table.schema) if not pa.types.is_floating(kind)]
+        # Python's True and False mean all columns and none; an empty list is refused.
+        pq.write_table(
+            table,
+            temporary,
+            compression="zstd",
+            use_dictionary=others or False,
+            use_byte_stream_split=floats or False,
+        )
+
+
+def leaves(schema: pa.Schema) -> list[tuple[str, pa.DataType]]:
+    """Return the columns of numbers and texts that Parquet stores, as it names them, each with its type."""
+    return [
+        (f"{field.name}.list.element", field.type.value_type)
+        if pa.types.is_list(field.type) or pa.types.is_fixed_size_list(field.type)
+        else (field.name, field.type)
+        for field in schema
+    ]
 
 
 def read_parquet(path: str | Path) -> pa.Table:
