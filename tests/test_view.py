@@ -153,7 +153,9 @@ def results(tmp_path: Path, write_video: Callable[..., Path]) -> Path:
     row = {"sample_id": "house/a", "sha256": digest_of(path)[0], "width": SIZE[0], "height": SIZE[1], "fps": 25.0}
     row |= {"frames": 8, "status": "ok", "error": None}
     out = tmp_path / "results"
-    files.write_parquet(pa.Table.from_pylist([{"sample_id": "house/a", "path": str(path)}]), out / "index.parquet")
+    files.write_parquet(
+        pa.Table.from_pylist([{"sample_id": "house/a", "path": str(path), "shard": "7"}]), out / "index.parquet"
+    )
     files.write_parquet(frames.to_table("house/a", keypoints), out / "keypoints" / "7.parquet")
     videos = pa.Table.from_pylist([row], schema=frames.VIDEOS_SCHEMA)
     files.write_parquet(videos, out / "keypoints" / "7.videos.parquet")
