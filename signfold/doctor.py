@@ -17,8 +17,8 @@ from signfold.errors import SignfoldError
 from signfold.frames import Floats, Keypoints, read_clips, seen
 from signfold.joints import HAND, POSE, SIDES
 
-# In shoulder widths a second (about 0.35 m). In 330 real and synthetic clips the fastest wrist that was no mistake made
-# 17, the fastest trunk 3; a hand taken for the other, or one person for another, moves at 20 and more.
+# In shoulder widths a second (about 0.35 m). In 447 clips of one signer before a camera, all wrists but one stay below
+# 15, all trunks below 1.2; a hand taken for the other, or one person for another, moves at 20 and more.
 WRIST_SPEED, TRUNK_SPEED = 20.0, 10.0
 
 
