@@ -83,6 +83,16 @@ def test_nan_is_missing_as_zero_is(tmp_path: Path) -> None:
     assert_same(arrays.read(tmp_path / "a.npy", "a", ImportSettings("npy")).keypoints, clip, visibility=False)
 
 
+def test_a_missing_joint_is_missing_alone_unless_it_is_the_first(tmp_path: Path) -> None:
+    values = flat(invented(3, gaps=0), VALUES_258)
+    values[1, 4 * 30 : 4 * 30 + 3] = 0
+    values[2, :3] = 0
+    np.save(tmp_path / "a.npy", values)
+    pose = arrays.read(tmp_path / "a.npy", "a", ImportSettings("npy")).keypoints.pose
+    assert np.isnan(pose).sum(axis=(1, 2)).tolist() == [0, 4, 33 * 4]
+    assert np.isnan(pose[1, 30]).all()
+
+
 def test_clips_of_a_file_are_samples_with_their_number_behind_its_name(tmp_path: Path) -> None:
     clips = [invented(seed=seed) for seed in range(11)]
     write_npz(tmp_path / "in" / "hello" / "may.npz", clips, labels=np.arange(11))
@@ -118,7 +128,7 @@ def test_a_folder_of_frames_is_a_clip_in_the_order_of_the_numbers(tmp_path: Path
     for folder, skipped in ((one, ()), (gap, (3, 4))):
         folder.mkdir(parents=True)
         for number in set(range(12)) - set(skipped):
-            np.save(folder / f"{number}.npy", values[number])
+            np.save(folder / f"take9_{number}.npy", values[number])
     np.save(tmp_path / "in" / "hello" / "whole.npy", values)
     found, _ = imported(tmp_path / "in", "npy", tmp_path / "out")
     assert set(found) == {"hello/v1.0", "hello/gap", "hello/whole"}
@@ -168,6 +178,15 @@ def test_a_digest_sees_every_value(frame: int, part: str) -> None:
     values = getattr(other, part)
     values[frame, 5, 1] = np.nan if values[frame, 5, 1] == values[frame, 5, 1] else 0.5
     assert digest_of(clip) == digest_of(invented()) != digest_of(other)
+
+
+def test_a_digest_sees_no_bits_that_mean_nothing() -> None:
+    clip, other = invented(), invented()
+    clip.pose[3, 5, 2], other.pose[3, 5, 2] = 0.0, -0.0
+    missing = np.isnan(other.left_hand)
+    assert missing.any()
+    other.left_hand[missing] = np.array(0xFFC00001, np.uint32).view(np.float32)
+    assert digest_of(clip) == digest_of(other)
 
 
 @given(
@@ -298,7 +317,8 @@ def test_a_pose_file_is_read_by_the_names_of_its_points(tmp_path: Path) -> None:
     components = [PoseHeaderComponent(name, names[name], [], [(1, 2, 3)], "XYZC") for name in order]
     points = np.concatenate([blocks[name][..., :3] * np.float32([320, 240, 1]) for name in order], axis=1)
     trust = (~np.isnan(points[..., 0])).astype(np.float32)
-    body = NumPyPoseBody(25.0, np.nan_to_num(points)[:, None], trust[:, None])
+    # Whatever stands where there is no confidence, it is no detection.
+    body = NumPyPoseBody(25.0, np.nan_to_num(points, nan=7.0)[:, None], trust[:, None])
     with (tmp_path / "a.pose").open("wb") as stream:
         formats.Pose(PoseHeader(0.2, PoseHeaderDimensions(320, 240), components), body).write(stream)
     found = posefile.read(tmp_path / "a.pose")
