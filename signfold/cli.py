@@ -60,13 +60,9 @@ def synth(out: Path, signs: int, signers: int, takes: int, seed: int, workers: i
 def predict(results: Path, videos: tuple[Path, ...], out: Path, root: Path) -> None:
     """Recognise the signs in VIDEOS (files or folders) with the networks of RESULTS, as results/demo."""
     from signfold import predict as predicting
-    from signfold.evaluate import EvaluationSettings
-    from signfold.keypoints import KeypointSettings
     from signfold.store import Store
 
-    table = predicting.predict(
-        results, videos, out, store=Store(root), keypoints=KeypointSettings(), evaluation=EvaluationSettings()
-    )
+    table = predicting.predict(results, videos, out, Store(root))
     for row in table.to_dict("records"):
         click.echo(f"{row['video']}: {row['best'] or row['status']}")
 
@@ -79,11 +75,10 @@ def show(results: Path) -> None:
     if not file.is_file():
         raise SignfoldError(f"{file}: no such file; run `snakemake --cores all {results}/report.html` first")
     metrics = json.loads(file.read_text(encoding="utf-8"))
-    top1 = metrics["top1"]
+    top1, confidence = metrics["top1"], metrics["interval"]["confidence"]
     click.echo(f"report: {results / 'report.html'}")
-    click.echo(
-        f"top-1 {top1['value']:.1%} (95 % interval {top1['low']:.1%} to {top1['high']:.1%}); {metrics['protocol']}"
-    )
+    interval = f"{confidence:.0%} interval {top1['low']:.1%} to {top1['high']:.1%}"
+    click.echo(f"top-1 {top1['value']:.1%} ({interval}); {metrics['protocol']}")
 
 
 @main.command("import")
@@ -155,6 +150,18 @@ def view(clip: str, out: Path | None, results: Path | None, root: Path) -> None:
     out = out or Path(f"{Path(found.name).stem}.view.png")
     viewing.write(found, out)
     click.echo(out)
+
+
+@main.command()
+@click.argument("config", type=EXISTING, required=False)
+@click.option("--dataset", help="Which of the configuration's datasets.  [default: its `dataset`]")
+@click.option("--sample", default=5, show_default=True, type=click.IntRange(min=1), help="How many clips to extract.")
+@click.option("--workers", default=8, show_default=True, type=click.IntRange(min=1), help="As snakemake's --cores.")
+def plan(config: Path | None, dataset: str | None, sample: int, workers: int) -> None:
+    """Estimate time and disk before the start, from a few clips; CONFIG is what snakemake gets as --configfile."""
+    from signfold import plan as planning
+
+    click.echo(planning.describe(planning.plan(config, dataset, sample), workers))
 
 
 @main.command()
