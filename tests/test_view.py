@@ -129,6 +129,8 @@ def test_a_film_has_a_frame_for_each_and_the_raw_side_shows_no_repair(tmp_path: 
     left, right = body[:, : body.shape[1] // 2], body[:, body.shape[1] // 2 :]
     assert shows(right, draw.REPAIRED).sum() > 50
     assert not shows(left, draw.REPAIRED).any()
+    assert not shows(left, draw.COLOURS["right_hand"]).any()
+    assert shows(read[2][66:-60], draw.COLOURS["right_hand"]).any()
     assert not shows(read[2][66:-60], draw.REPAIRED).any()
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
