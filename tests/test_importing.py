@@ -374,7 +374,7 @@ def roles_of(results: Path, samples: set[str]) -> list[set[str]]:
     return [{row["role"] for row in fold if row["sample_id"] in samples} for fold in folds]
 
 
-SETTINGS = {"shards": 2, "folds": {"group": "sample", "k": 3}, "tensors": {"frames": 8}}
+SETTINGS = {"shards": 1, "folds": {"group": "sample", "k": 2}, "tensors": {"frames": 8}}
 
 
 @pytest.mark.slow
