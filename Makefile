@@ -8,10 +8,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help setup demo test lint lock
+.PHONY: help setup demo test test-slurm bench-scale lint lock
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
 
 setup: .venv/ready ## make the environment in .venv
 
@@ -33,6 +33,12 @@ demo: setup ## render synthetic signers, run the whole workflow on them, say whe
 test: setup ## run the tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+test-slurm: setup ## run the demo, and much that goes wrong, on a SLURM of one node (needs slurm-wlm and munge)
+	@$(BIN)/python -m pytest tests/slurm/on_slurm.py
+
+bench-scale: setup ## measure plans, jobs and files of 1,000 to 40,000 stand-in videos, and tables of 40,000 clips
+	@$(BIN)/python benchmarks/scale.py
+
 lint: setup ## ruff, snakefmt, snakemake --lint, mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -43,9 +49,9 @@ lint: setup ## ruff, snakefmt, snakemake --lint, mypy
 lock: ## make envs/requirements.lock and envs/signfold.yaml anew (needs uv)
 	@{ echo "# Made by 'make lock' from requirements.in; installed without resolution: pip install --no-deps -r requirements.lock"; \
 		{ uv pip compile -q --python-version 3.11 --python-platform linux --no-annotate --no-header envs/requirements.in; \
-		echo "mediapipe==0.10.21"; } | sort; } > envs/requirements.lock.new
+		echo "mediapipe==0.10.21"; echo "pose-format==0.15.0"; } | sort; } > envs/requirements.lock.new
 	@mv envs/requirements.lock.new envs/requirements.lock
-	@{ echo "# Made by 'make lock': requirements.lock for 'snakemake --sdm conda'. mediapipe follows in signfold.post-deploy.sh,"; \
+	@{ echo "# Made by 'make lock': requirements.lock for 'snakemake --sdm conda'. mediapipe and pose-format follow in signfold.post-deploy.sh,"; \
 		echo "# without resolution. See README.md: never tried, conda could not be reached."; \
 		echo "channels: [conda-forge, nodefaults]"; echo "dependencies:"; echo "  - python=3.11"; echo "  - pip"; echo "  - pip:"; \
-		grep -v -e '^#' -e '^mediapipe' envs/requirements.lock | sed 's/^/      - /'; echo "      - torch==2.13.0"; } > envs/signfold.yaml
+		grep -v -e '^#' -e '^mediapipe' -e '^pose-format' envs/requirements.lock | sed 's/^/      - /'; echo "      - torch==2.13.0"; } > envs/signfold.yaml

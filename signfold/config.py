@@ -12,7 +12,7 @@ import jsonschema
 import yaml
 
 from signfold.errors import SignfoldError
-
+from signfold.synth.names import GLOSSES
 
 HOME = Path(__file__).parent.parent / "config"
 
@@ -31,10 +31,14 @@ def check(config: Mapping[str, Any]) -> None:
         All errors at once; a mistyped key comes with the nearest valid one.
     """
     schema = yaml.safe_load((HOME / "schema.yaml").read_text(encoding="utf-8"))
+    if any(not isinstance(name, str) for name in config.get("datasets", {})):
+        raise SignfoldError(f"datasets: a name is not text: {list(config['datasets'])}; put quotes around it")
     errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda error: list(error.path))
     if errors:
         lines = [line for error in errors for line in _explain(error)]
         raise SignfoldError("\n".join(["the configuration has errors:", *lines]))
+    if config["dataset"] not in config["datasets"]:
+        raise SignfoldError(_unknown_key("datasets", config["dataset"], list(config["datasets"])))
 
 
 def _explain(error: jsonschema.ValidationError) -> list[str]:
@@ -58,7 +62,12 @@ def typed(value: Any) -> Any:
         return {key: typed(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [typed(inner) for inner in value]
-    return yaml.safe_load(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,6 +102,7 @@ def dataset_of(config: Mapping[str, Any], name: str) -> dict[str, Any]:
         own = _preset(preset) | own
     if "synth" in own:
         own["root"] = f"results/{name}/videos"
+        own.setdefault("glosses", {"names": {str(number): gloss for number, gloss in enumerate(GLOSSES, 1)}})
     if "root" not in own:
         raise SignfoldError(f"datasets.{name}: no `root`; give the folder with the videos")
     return own

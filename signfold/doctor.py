@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from signfold import files
+from signfold import files, planned
 from signfold.errors import SignfoldError
 from signfold.frames import Floats, Keypoints, read_clips, seen
 from signfold.joints import HAND, POSE, SIDES
@@ -91,7 +91,7 @@ def diagnose(results: Path, hands: float = 0.3) -> Diagnosis:
     SignfoldError
         If nothing was extracted there.
     """
-    shards = sorted(results.glob("keypoints/*.videos.parquet"))
+    shards = planned.shard_files(results, "keypoints", ".videos.parquet")
     if not shards:
         raise SignfoldError(f"{results}/keypoints: no shard is extracted; run `snakemake --cores all` first")
     index = {row["sample_id"]: row for row in files.read_parquet(results / "index.parquet").to_pylist()}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from signfold import planned
 from signfold.errors import SignfoldError
 from signfold.files import read_parquet, whole
 from signfold.frames import PARTS, Floats, Keypoints, read_clips
@@ -52,7 +53,7 @@ def clips(results: Path) -> Iterator[Exported]:
     SignfoldError
         If there are no keypoints.
     """
-    shards = sorted((results / "keypoints").glob("*.videos.parquet"))
+    shards = planned.shard_files(results, "keypoints", ".videos.parquet")
     if not shards:
         raise SignfoldError(f"{results}: no keypoints; run `snakemake --cores all {results}/manifest.parquet` first")
     for file in shards:
@@ -156,7 +157,7 @@ def to_pyskl(results: Path, out: Path) -> int:
 
 def _folds(results: Path) -> dict[str, pd.DataFrame]:
     """Return each fold's clips without copies."""
-    files = sorted((results / "folds").glob("*.parquet"))
+    files = [results / "folds" / f"{name}.parquet" for name in planned.folds(results)]
     if not files:
         raise SignfoldError(f"{results}: no folds; run `snakemake --cores all {results}/folds/audit.json` first")
     tables = {file.stem: read_parquet(file).to_pandas() for file in files}

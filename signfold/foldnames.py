@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from signfold.errors import SignfoldError
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,34 @@ def count_groups(signers: Iterable[str | None], settings: FoldSettings) -> int:
     """
     names = [None if settings.group == "sample" else signer for signer in signers]
     return len(set(names) - {None}) + names.count(None)
+
+
+def check(signers: Sequence[str | None], splits: Iterable[str | None], settings: FoldSettings) -> None:
+    """Refuse what cannot be split, before hours of extraction.
+
+    Parameters
+    ----------
+    signers, splits
+        Of every clip; None where unknown.
+    settings
+        Of the folds.
+
+    Raises
+    ------
+    SignfoldError
+        If the official split is wanted and there is none, or there is nothing to keep apart.
+    """
+    if settings.method == "official" and not {"train", "test"} <= set(splits):
+        raise SignfoldError(
+            "folds.method: official needs clips of a train and of a test split, and the index has none; give the split "
+            "in `match` or `labels`, or set folds.method: signers"
+        )
+    if settings.method == "signers" and count_groups(signers, settings) < 2:
+        who = f"one signer only, {signers[0]!r}" if signers[0] is not None else "one clip only"
+        raise SignfoldError(
+            f"folds.group: there is {who}, and two are needed to test on somebody new. Set folds.group: sample "
+            "(the report will say that signers are not apart), or folds.method: official if the dataset has a split"
+        )
 
 
 def fold_names(n_groups: int, settings: FoldSettings) -> list[str]:

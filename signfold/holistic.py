@@ -17,12 +17,10 @@ import numpy as np
 from mediapipe.framework import calculator_pb2
 from mediapipe.python.solution_base import SolutionBase
 
-from signfold import video
+from signfold import versions, video
 from signfold.frames import PARTS, Floats, Keypoints
 
 NAME = "mediapipe_holistic"
-# Bump it when the same settings come to give other keypoints: what is in the store is then extracted anew.
-VERSION = 2
 _PACKAGE = Path(mediapipe.__file__).parent
 _GRAPH = "modules/holistic_landmark/holistic_landmark_cpu.binarypb"
 _MODELS = (
@@ -86,7 +84,7 @@ class Holistic:
         """
         return {
             "extractor": NAME,
-            "version": VERSION,
+            "version": versions.EXTRACTOR,
             "mediapipe": mediapipe.__version__,
             "decoder": video.DECODER,
             "models": _model_digests(),

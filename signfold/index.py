@@ -95,11 +95,16 @@ def files_below(root: Path) -> Iterator[str]:
 
 def _listing(root: Path, dataset: Mapping[str, Any]) -> list[str]:
     """Return the files of a dataset; those of a synthetic one are known before they are rendered."""
-    if "synth" in dataset and not (root / synth.TRUTH).exists():
+    if _unrendered(dataset):
         return synth.clip_names(synth.SynthSettings(**dataset["synth"]))
     if not root.is_dir():
         raise SignfoldError(f"{root}: no such folder; set `root` of the dataset to the folder with the videos")
     return list(files_below(root))
+
+
+def _unrendered(dataset: Mapping[str, Any]) -> bool:
+    """Tell whether a dataset is synthetic and has still to be rendered as it is configured."""
+    return "synth" in dataset and not synth.is_rendered(Path(dataset["root"]), synth.SynthSettings(**dataset["synth"]))
 
 
 def read(dataset: Mapping[str, Any]) -> Index:
@@ -197,7 +202,7 @@ def _describe(
         key = groups.pop("video", None) or key
         found |= groups
     if table is not None:
-        row = table.take(key)
+        row = table.take(key, name)
         if row is None:
             return "no row in the label table"
         found |= {field: value for field, value in row.items() if value}
@@ -244,24 +249,31 @@ def fingerprint(samples: Sequence[Sample], dataset: Mapping[str, Any]) -> str:
 
     It tells the workflow which shards to extract again, as Snakemake's own comparison of modification times would.
     """
+    coming = synth.modified_ns(synth.SynthSettings(**dataset["synth"])) if _unrendered(dataset) else None
     state = hashlib.sha256()
     for sample in samples:
-        try:
-            status = os.stat(sample.path)
-            modified = sources.modified(sample.path) if stat.S_ISDIR(status.st_mode) else status.st_mtime_ns
-        except FileNotFoundError:
-            if "synth" not in dataset:
-                raise SignfoldError(f"{sample.path}: the video has gone; run again") from None
-            modified = synth.modified_ns(synth.SynthSettings(**dataset["synth"]))
+        modified = _modified(sample.path) if coming is None else coming
         state.update(f"{sample.sample_id}\0{modified}\0".encode())
     return state.hexdigest()[:16]
 
 
-def digest(index: Index, *fields: str) -> str:
-    """Return a digest of the named fields of all samples."""
+def _modified(path: str) -> int | str:
+    """Return when a file was modified, in nanoseconds, or a digest of that for a folder of frames."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        why = "is a link that leads nowhere; mend or remove it" if os.path.islink(path) else "has gone; run again"
+        raise SignfoldError(f"{path}: the video {why}") from None
+    return sources.modified(path) if stat.S_ISDIR(status.st_mode) else status.st_mtime_ns
+
+
+def digest(index: Index, *fields: str, excluded: bool = False) -> str:
+    """Return a digest of the named fields of all samples, and of what was left out if that is wanted."""
     state = hashlib.sha256()
     for sample in index.samples:
         state.update("\0".join(str(getattr(sample, field)) for field in fields).encode() + b"\1")
+    for path, reason in index.excluded if excluded else ():
+        state.update(f"{path}\0{reason}\2".encode("utf-8", "backslashreplace"))
     return state.hexdigest()[:16]
 
 

@@ -21,15 +21,35 @@ class LabelTable:
     """Rows of a label table by what they call their video; remembers which were taken."""
 
     rows: dict[str, tuple[str, dict[str, str]]]
-    taken: set[str] = field(default_factory=set)
+    taken: dict[str, str] = field(default_factory=dict)
 
-    def take(self, name: str) -> dict[str, str] | None:
-        """Return the row of a video: by its path below the root, the path without extension, or the bare name."""
+    def take(self, name: str, file: str) -> dict[str, str] | None:
+        """Return the row of a video: by its path below the root, the path without extension, or the bare name.
+
+        Parameters
+        ----------
+        name
+            What the table may call the video.
+        file
+            The video itself.
+
+        Raises
+        ------
+        SignfoldError
+            If another video took the row: the table does not tell the two apart.
+        """
         path = PurePosixPath(name)
         for key in (name, str(path.with_suffix("")), path.name, path.stem):
-            if key in self.rows:
-                self.taken.add(key)
-                return self.rows[key][1]
+            if key not in self.rows:
+                continue
+            where, row = self.rows[key]
+            other = self.taken.setdefault(key, file)
+            if other != file:
+                raise SignfoldError(
+                    f"{where}: {key!r} stands for two videos, {other!r} and {file!r}; give each its own row, with the "
+                    "path below the root"
+                )
+            return row
         return None
 
     def unused(self) -> list[str]:

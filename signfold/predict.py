@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,22 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from signfold import index
+from signfold import index, planned
 from signfold.aagcn import AAGCN
 from signfold.errors import SignfoldError
 from signfold.evaluate import EvaluationSettings
-from signfold.files import whole
+from signfold.files import read_metadata, whole
 from signfold.frames import Floats
 from signfold.fusion import fuse
 from signfold.holistic import Extraction
 from signfold.keypoints import KeypointSettings
 from signfold.store import Store, digest_of
+from signfold.streams import STREAMS
 from signfold.tensors import TensorSettings, clip_tensor
 from signfold.weights import load_model, predict_logits
 
 BEST = 5
+METRICS = Path("evaluation", "metrics.json")
 log = logging.getLogger(__name__)
 
 
@@ -64,6 +67,26 @@ class Ensemble:
         return np.mean(folds, axis=0)[0]
 
 
+def settings_of(results: Path) -> tuple[KeypointSettings, EvaluationSettings]:
+    """Return how the run extracted keypoints and fused streams, as its files say.
+
+    Raises
+    ------
+    SignfoldError
+        If the run has not come to its end, or its keypoints were imported.
+    """
+    shards, metrics = planned.shard_files(results, "keypoints", ".videos.parquet"), results / METRICS
+    if not shards or not metrics.is_file():
+        raise SignfoldError(f"{results}: no finished run; run `snakemake --cores all {results}/report.html` first")
+    about = read_metadata(shards[0])
+    if "options" not in about:
+        raise SignfoldError(f"{results}: its keypoints were imported; videos need a run on videos")
+    known = {field.name for field in fields(KeypointSettings)}
+    options = {key: value for key, value in (about["options"] | about).items() if key in known}
+    weights = json.loads(metrics.read_text(encoding="utf-8"))["fusion"]
+    return KeypointSettings(**options), EvaluationSettings(fusion=[weights.get(stream, 0.0) for stream in STREAMS])
+
+
 def load(results: Path, evaluation: EvaluationSettings) -> Ensemble:
     """Load the networks that are under `results/{dataset}/models`.
 
@@ -73,8 +96,8 @@ def load(results: Path, evaluation: EvaluationSettings) -> Ensemble:
         If there are none, or they do not know the same classes or tensors.
     """
     networks: dict[str, dict[str, tuple[AAGCN, dict[str, Any]]]] = {}
-    for file in sorted((results / "models").glob("*/*/model.safetensors")):
-        networks.setdefault(file.parent.parent.name, {})[file.parent.name] = load_model(file.parent)
+    for folder in planned.models(results):
+        networks.setdefault(folder.parent.name, {})[folder.name] = load_model(folder)
     if not networks:
         raise SignfoldError(f"{results}: no trained networks; run `snakemake --cores all {results}/report.html` first")
     metadata = [about for streams in networks.values() for _, about in streams.values()]
@@ -111,15 +134,7 @@ def videos_in(paths: Sequence[Path]) -> list[Path]:
     return videos
 
 
-def predict(
-    results: Path,
-    paths: Sequence[Path],
-    out: Path,
-    *,
-    store: Store,
-    keypoints: KeypointSettings,
-    evaluation: EvaluationSettings,
-) -> pd.DataFrame:
+def predict(results: Path, paths: Sequence[Path], out: Path, store: Store) -> pd.DataFrame:
     """Recognise the signs in videos, and write them as a table.
 
     Parameters
@@ -130,8 +145,8 @@ def predict(
         Videos, or folders of videos.
     out
         The CSV: video, status, label, gloss, probability, and `best`, the likeliest signs with their probabilities.
-    store, keypoints, evaluation
-        As in the run: where extractions are kept, how they are made, and how streams are fused.
+    store
+        Where extractions are kept.
 
     Returns
     -------
@@ -143,6 +158,7 @@ def predict(
     SignfoldError
         If there are no networks or no videos.
     """
+    keypoints, evaluation = settings_of(results)
     ensemble = load(results, evaluation)
     rows = []
     for video in tqdm(videos_in(paths), unit="video", desc="predict"):

@@ -139,8 +139,9 @@ def _plateaus(losses: Sequence[float]) -> int:
 
 def precision(settings: TrainingSettings, device: torch.device) -> torch.dtype:
     """Return the type that products are computed in: bfloat16 only where the hardware has it, or by demand."""
-    native = device.type == "cuda" or any(
-        torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "bf16")
-    )
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     wanted = settings.precision == "bf16" or (settings.precision == "auto" and native)
     return torch.bfloat16 if wanted else torch.float32

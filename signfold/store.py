@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from signfold.errors import SignfoldError
 from signfold.holistic import Extraction, Holistic
 
 _ABOUT = ("width", "height", "fps", "status", "error", "max_seconds")
+
+log = logging.getLogger(__name__)
 
 
 def digest_of(path: str | Path) -> tuple[str, int]:
@@ -57,13 +60,9 @@ class Store:
             If the video changed while it was read.
         """
         path = self.path(sha256, extractor.description())
-        if path.exists():
-            try:
-                found = read(path)
-                if extractor.accepts(found):
-                    return found
-            except SignfoldError:
-                path.unlink(missing_ok=True)
+        kept = _readable(path)
+        if kept is not None and extractor.accepts(kept):
+            return kept
         found = extractor.extract(video)
         if digest_of(video)[0] != sha256:
             raise SignfoldError(f"{video}: the file changed while it was read; run again")
@@ -98,6 +97,17 @@ def read(path: Path) -> Extraction:
     return Extraction(keypoints, **about)
 
 
+def _readable(path: Path) -> Extraction | None:
+    """Return an entry, or None where there is none or it is damaged in whatever way: it is then made again."""
+    if not path.exists():
+        return None
+    try:
+        return read(path)
+    except Exception as error:
+        log.warning("%s: damaged (%s); the video is extracted again", path, error)
+        return None
+
+
 @dataclass(frozen=True)
 class Usage:
     """What is in a store: how many entries and bytes, in all and of the present extractor."""
@@ -129,4 +139,4 @@ def _is_of(path: Path, extractor: Holistic) -> bool:
         about = files.read_metadata(path)
     except (OSError, pa.ArrowInvalid):
         return False
-    return all(about.get(key) == value for key, value in extractor.description().items())
+    return all(about.get(key) == value for key, value in extractor.description().items() if key != "options")

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 import signfold
 from signfold import checkpoint as checkpoints
-from signfold import files, weights
+from signfold import files, versions, weights
 from signfold.aagcn import AAGCN, ModelSettings, parameter_count
 from signfold.batches import Batch, Fold, Samples, Shards, in_order, load, read_fold, shuffled
 from signfold.errors import SignfoldError
@@ -35,7 +35,6 @@ from signfold.scores import jsonable, score, write_history, write_predictions
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
 SAVE_EVERY_SECONDS = 60.0
 EVALUATION_BATCH = 64
 
@@ -137,8 +136,8 @@ def train(
     if initial is not None:
         weights.start_from(run.model, initial, fold=fold, tensors=shards.metadata, dataset=dataset)
     depends = {"training": asdict(settings), "model": asdict(model_settings), "stream": stream, "seed": seed}
-    depends |= {"tensors": shards.metadata, "version": VERSION, "select": run.select}
-    identity = checkpoints.digest(depends, [fold_file, *([initial] if initial else [])])
+    depends |= {"tensors": shards.metadata, "version": versions.TRAIN, "select": run.select}
+    identity = checkpoints.digest(depends, [fold_file, *tensors, *([initial] if initial else [])])
     state = fit(run, checkpoint, identity, out / "history.csv")
     write_outputs(run, state, out, model_settings, weights.provenance_of(fold, dataset, initial))
     checkpoint.unlink(missing_ok=True)

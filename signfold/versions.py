@@ -5,6 +5,8 @@ They stand apart from the stages because the Snakefile, which is read in every j
 
 INDEX = 1
 KEYPOINTS = 1
+# What the extractor finds: part of what the store is addressed by, too.
+EXTRACTOR = 2
 TENSORS = 1
 MANIFEST = 1
 FOLDS = 1

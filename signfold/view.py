@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from signfold import files, frames, pictures
+from signfold import files, frames, pictures, planned
 from signfold.errors import SignfoldError
 from signfold.frames import read_clips
 from signfold.holistic import Extraction, Holistic
@@ -59,7 +59,7 @@ def clip_of_results(name: str, results: Path) -> Clip:
     index = {row["sample_id"]: row["path"] for row in files.read_parquet(results / "index.parquet").to_pylist()}
     is_file = name not in index and Path(name).is_file()
     key, wanted = ("sha256", digest_of(name)[0]) if is_file else ("sample_id", name)
-    for shard in sorted(results.glob("keypoints/*.videos.parquet")):
+    for shard in planned.shard_files(results, "keypoints", ".videos.parquet"):
         for row in files.read_parquet(shard).to_pylist():
             if row[key] == wanted and row["sample_id"] in index:
                 path = Path(name if is_file else index[name])
@@ -75,7 +75,7 @@ def _extraction(videos_file: Path, row: dict[str, Any]) -> Extraction:
 
 def _settings(results: Path) -> TensorSettings:
     """Return how the dataset's tensors were made, or the default."""
-    for shard in sorted(results.glob("tensors/*.parquet")):
+    for shard in planned.shard_files(results, "tensors", ".parquet"):
         return TensorSettings(**files.read_metadata(shard)["settings"])
     return TensorSettings()
 

@@ -32,11 +32,12 @@ def test_every_command_explains_itself(command: str) -> None:
 def test_show_prints_where_the_report_is_and_its_headline(tmp_path: Path) -> None:
     (tmp_path / "evaluation").mkdir()
     metrics = {"top1": {"value": 0.8125, "low": 0.7, "high": 0.9}, "protocol": "9 signers, 9 folds"}
+    metrics["interval"] = {"confidence": 0.95}
     (tmp_path / "evaluation" / "metrics.json").write_text(json.dumps(metrics))
     code, said = run("show", str(tmp_path))
     assert code == 0
     assert f"report: {tmp_path}/report.html" in said
-    assert "top-1 81.2% (95 % interval 70.0% to 90.0%); 9 signers, 9 folds" in said
+    assert "top-1 81.2% (95% interval 70.0% to 90.0%); 9 signers, 9 folds" in said
 
 
 def test_an_error_is_one_message_without_a_traceback(tmp_path: Path) -> None:

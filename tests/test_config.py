@@ -76,6 +76,8 @@ def test_the_library_and_the_configuration_have_the_same_defaults(section: str) 
             {"datasets": {"mine": {"settings": {"folds": {"n": 3}}}}},
             r"settings\.folds\.n: unknown key; known keys: method",
         ),
+        ({"dataset": "dmo"}, r"datasets\.dmo: unknown key; did you mean `demo`"),
+        ({"datasets": {26: {"root": "x"}}}, "a name is not text"),
         ({"datasets": {"a/b": {"root": "x"}}}, "a/b"),
         ({"manifest": {"per_class": "min"}}, r"manifest\.per_class"),
     ],
@@ -98,7 +100,7 @@ def test_a_dataset_is_its_preset_with_its_own_keys_over_it() -> None:
     with pytest.raises(SignfoldError, match="did you mean `mine`"):
         config.dataset_of(base, "min")
     base["datasets"]["mine"]["preset"] = "lsa"
-    with pytest.raises(SignfoldError, match="known presets: autsl"):
+    with pytest.raises(SignfoldError, match="known presets: asl-signs, autsl"):
         config.dataset_of(base, "mine")
     base["datasets"]["mine"] = {"preset": "lsa64"}
     with pytest.raises(SignfoldError, match="no `root`"):

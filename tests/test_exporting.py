@@ -160,6 +160,7 @@ def test_without_a_frame_rate_the_times_tell_it(results: Path) -> None:
     times = np.array([0.0, 50.0, 100.0])
     short = Keypoints(times, clip.pose[:3], clip.left_hand[:3], clip.right_hand[:3])
     write_parquet(to_table("a", short), results / "keypoints" / "0.parquet")
+    (results / "index.parquet").unlink()
     row = {"sample_id": "a", "status": "ok", "width": 9, "height": 9, "fps": 0.0}
     write_parquet(pa.Table.from_pylist([row]), results / "keypoints" / "0.videos.parquet")
     assert [found.fps for found in exporting.clips(results)] == [20.0]

@@ -178,6 +178,20 @@ def test_broken_tables_say_where(tmp_path: Path) -> None:
         index.read({"root": str(tmp_path), "match": "(?P<sign>.)"})
 
 
+def test_one_row_never_stands_for_two_videos(tmp_path: Path) -> None:
+    make(tmp_path, "anna/001.mp4", "ben/001.mp4")
+    (tmp_path / "labels.csv").write_text("video,label,signer\n001.mp4,house,anna\n")
+    with pytest.raises(SignfoldError, match=r"line 2: '001\.mp4' stands for two videos, 'anna/001\.mp4' and 'ben/001"):
+        index.read(preset("csv", tmp_path))
+
+
+def test_a_dead_link_is_named(tmp_path: Path) -> None:
+    dataset = preset("folders", make(tmp_path, "house/a.mp4"))
+    (tmp_path / "house" / "b.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    with pytest.raises(SignfoldError, match=r"b\.mp4: the video is a link that leads nowhere"):
+        index.fingerprint(index.read(dataset).samples, dataset)
+
+
 def test_an_unknown_split_is_left_out_with_its_name(tmp_path: Path) -> None:
     make(tmp_path, "a.mp4", "b.mp4")
     (tmp_path / "labels.csv").write_text("video,label,split\na,x,dev\nb,x,extra\n")

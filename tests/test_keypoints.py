@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from signfold import files, frames, holistic, index, keypoints, store
+from signfold import files, frames, holistic, index, keypoints, store, versions
 from signfold.errors import SignfoldError
 from signfold.joints import HAND, POSE
 from signfold.store import Store
@@ -214,9 +214,10 @@ def test_a_file_that_cannot_be_read_stops_the_shard_after_the_others_are_kept(da
     assert len(list((dataset.parent / "store").glob("*/*.parquet"))) == 3
 
 
-def test_the_store_is_counted_and_pruned(dataset: Path) -> None:
+def test_the_store_is_counted_and_pruned_of_other_versions(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(dataset, min_detection_confidence=0.6)  # other options are somebody's own: kept
+    monkeypatch.setattr(versions, "EXTRACTOR", versions.EXTRACTOR + 1)
     run(dataset)
-    run(dataset, min_detection_confidence=0.6)
     present = holistic.Holistic()
     before = store.usage(Store(dataset.parent / "store"), present)
     assert (before.entries, before.present_entries) == (6, 3)

@@ -18,7 +18,7 @@ from signfold.files import read_metadata, read_parquet, write_parquet
 from signfold.joints import HAND, POSE, SIDES
 from signfold.synth import GLOSSES, SynthSettings, clip_names, relief, scene
 from signfold.synth.motion import ENDS, FEWEST_FRAMES, MOST_FRAMES
-from signfold.synth.names import TRUTH, Clip, clips
+from signfold.synth.names import MADE, TRUTH, Clip, clips
 from signfold.synth.render import render
 from signfold.synth.signers import signer
 
@@ -52,7 +52,7 @@ def test_names_are_known_without_drawing():
 
 
 def test_names_are_those_of_the_files(folder):
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*clip_names(SMALL), TRUTH])
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*clip_names(SMALL), TRUTH, MADE])
 
 
 def test_names_follow_the_pattern_of_vsl():
@@ -210,7 +210,7 @@ def test_a_rerun_removes_only_what_an_earlier_run_made(tmp_path, monkeypatch):
     render(tmp_path, SynthSettings(signs=2, signers=2, takes=1))
     (tmp_path / "mine.mp4").write_bytes(b"")
     render(tmp_path, SynthSettings(signs=2, signers=1, takes=1))
-    expected = [*clip_names(SynthSettings(signs=2, signers=1, takes=1)), TRUTH, "mine.mp4"]
+    expected = [*clip_names(SynthSettings(signs=2, signers=1, takes=1)), TRUTH, MADE, "mine.mp4"]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(expected)
 
 
@@ -237,7 +237,7 @@ def test_a_failed_clip_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setattr("signfold.synth.render._write_video", fail)
     with pytest.raises(OSError, match="disk full"):
         render(tmp_path, SMALL)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == [MADE]
 
 
 coordinate = st.floats(-40, 40)

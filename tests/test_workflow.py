@@ -180,6 +180,23 @@ def test_one_folds_target_runs_one_fold(finished: Path, tmp_path: Path) -> None:
     assert "report" not in plan
 
 
+def test_what_former_folds_and_clips_left_behind_is_not_reported(done: Path) -> None:
+    videos(done)[0].unlink()
+    snakemake(done, REPORT, "--config", "folds={k: 2}")
+    page = (done / REPORT).read_text()
+    assert "fold-2" in page
+    assert "fold-3" not in page
+    assert (done / "results/demo/models/fold-3").is_dir()
+
+
+def test_other_synthetic_people_take_the_place_of_the_first(done: Path) -> None:
+    synth = CONFIG["datasets"]["demo"]["synth"] | {"signers": 2}
+    configure(done, CONFIG | {"datasets": {"demo": CONFIG["datasets"]["demo"] | {"synth": synth}}})
+    snakemake(done, "results/demo/items.parquet")
+    assert {video.name[:2] for video in videos(done)} == {"01", "02"}
+    assert planned(done, target="results/demo/items.parquet") == {}
+
+
 def test_deleting_the_store_is_safe(done: Path) -> None:
     shutil.rmtree(done / "results/store")
     assert planned(done) == {}
@@ -250,11 +267,11 @@ def test_mistakes_are_said_in_one_message(tmp_path: Path) -> None:
     assert "Traceback (most recent call last)" not in said
 
 
-def test_one_signer_only_is_said_on_the_terminal(done: Path) -> None:
+def test_one_signer_only_is_said_before_anything_is_extracted(done: Path) -> None:
     for video in videos(done)[2:]:
         video.unlink()
-    said = snakemake(done, REPORT, check=False)
-    assert re.search(r"signfold: .*one signer", said)
+    said = snakemake(done, "--dry-run", REPORT, check=False)
+    assert "there is one signer only, '01'" in said
     assert "Traceback (most recent call last)" not in said
 
 

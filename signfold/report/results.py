@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from signfold import planned
 from signfold.files import read_metadata
 
 _TEXT = dict.fromkeys("sample_id signer label gloss path reason status shard fold stream sha256".split(), "str")
@@ -38,18 +39,19 @@ class Results:
     def videos(self) -> pd.DataFrame:
         """One row per video looked at, with its sizes and status."""
         columns = ["sample_id", "fps", "frames", "frames_pose", "frames_left_hand", "frames_right_hand", "status"]
-        return _parquet(sorted(self.root.glob("keypoints/*.videos.parquet")), columns)
+        return self._present(_parquet(planned.shard_files(self.root, "keypoints", ".videos.parquet"), columns))
 
     @cached_property
     def tensors(self) -> pd.DataFrame:
         """One row per usable video, with what was repaired."""
         seen = ["seen_left", "seen_right", "imputed_left", "imputed_right", "longest_gap", "mirrored"]
-        return _parquet(sorted(self.root.glob("tensors/*.parquet")), ["sample_id", "frames", "duration_ms", *seen])
+        paths = planned.shard_files(self.root, "tensors", ".parquet")
+        return self._present(_parquet(paths, ["sample_id", "frames", "duration_ms", *seen]))
 
     @cached_property
     def tensor_metadata(self) -> dict[str, Any]:
         """What the first shard says about layout, channels and frames."""
-        shards = sorted(self.root.glob("tensors/*.parquet"))
+        shards = planned.shard_files(self.root, "tensors", ".parquet")
         return read_metadata(shards[0]) if shards else {}
 
     @cached_property
@@ -71,8 +73,8 @@ class Results:
     @cached_property
     def folds(self) -> dict[str, pd.DataFrame]:
         """For each fold its rows: copy, signer, role."""
-        paths = sorted(self.root.glob("folds/*.parquet"), key=lambda path: natural(path.stem))
-        return {path.stem: _parquet([path], ["copy", "signer", "role"]) for path in paths}
+        names = planned.folds(self.root)
+        return {name: _parquet([self.root / f"folds/{name}.parquet"], ["copy", "signer", "role"]) for name in names}
 
     @cached_property
     def audit(self) -> dict[str, Any]:
@@ -82,13 +84,13 @@ class Results:
     @cached_property
     def models(self) -> list[dict[str, Any]]:
         """For each model its metrics, in order of fold and stream."""
-        paths = sorted(self.root.glob("models/*/*/metrics.json"), key=_model_order)
-        return [json.loads(path.read_text(encoding="utf-8")) | _name(path) for path in paths]
+        paths = [folder / "metrics.json" for folder in planned.models(self.root)]
+        return [json.loads(path.read_text(encoding="utf-8")) | _name(path) for path in paths if path.exists()]
 
     @cached_property
     def histories(self) -> dict[tuple[str, str], pd.DataFrame]:
         """For each (fold, stream) one row per epoch."""
-        paths = sorted(self.root.glob("models/*/*/history.csv"), key=_model_order)
+        paths = [folder / "history.csv" for folder in planned.models(self.root)]
         return {(path.parts[-3], path.parts[-2]): self.csv(path.relative_to(self.root)) for path in paths}
 
     @cached_property
@@ -105,6 +107,10 @@ class Results:
             stage = path.relative_to(self.root / "benchmarks").with_suffix("").parts[0]
             rows.append({"stage": stage, **{name: table[name].mean() for name in columns if name in table}})
         return pd.DataFrame(rows, columns=["stage", *columns])
+
+    def _present(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of videos that the index still has."""
+        return table[table["sample_id"].isin(self.index["sample_id"])] if len(self.index) and len(table) else table
 
     def evaluation(self, name: str) -> pd.DataFrame:
         """Return the evaluation's table `name`, without .csv."""
@@ -130,12 +136,6 @@ class Results:
 def natural(name: str) -> tuple[int, str]:
     """Sort fold-2 before fold-10."""
     return len(name), name
-
-
-def _model_order(path: Path) -> tuple[tuple[int, str], int]:
-    streams = ("joint", "bone", "joint_motion", "bone_motion")
-    stream = path.parts[-2]
-    return natural(path.parts[-3]), streams.index(stream) if stream in streams else len(streams)
 
 
 def _name(path: Path) -> dict[str, str]:

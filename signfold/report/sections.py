@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import platform
 import re
 from collections import Counter
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
 
-import signfold
 from signfold.report import plots, sheets
 from signfold.report.results import Results, natural
 
@@ -27,7 +23,7 @@ HEAT_MAP = 22
 # With fewer groups, a percentile bootstrap is known to be too narrow.
 FEW = 10
 ROLES = ("train", "val", "test")
-STAGES = ("synth", "index", "keypoints", "tensors", "manifest", "folds", "audit", "train", "evaluate", "figures")
+STAGES = tuple("synth index keypoints import tensors items manifest folds audit train evaluate figures report".split())
 PACKAGES = (
     "snakemake",
     "mediapipe",
@@ -74,7 +70,7 @@ def data(results: Results) -> Section:
     frames = results.videos["frames"].sum() if len(results.videos) else None
     excluded = results.excluded
     return {
-        "found": len(index) + int((excluded["stage"] == "index").sum()),
+        "found": len(index) + _unused_videos(excluded),
         "usable": len(clips),
         "copies": len(manifest) - len(clips),
         "signers": int(clips["signer"].nunique()) or None,
@@ -89,6 +85,12 @@ def data(results: Results) -> Section:
         "excluded": excluded.head(LISTED).to_dict("records"),
         "excluded_total": len(excluded),
     }
+
+
+def _unused_videos(excluded: pd.DataFrame) -> int:
+    """Count what the index left out that is a video: not other files, nor rows of a table without one."""
+    left = excluded.loc[excluded["stage"] == "index", "reason"]
+    return int((~left.str.startswith(("not a ", "in the label table"))).sum())
 
 
 def _reasons(excluded: pd.DataFrame) -> list[tuple[str, str, int]]:
@@ -269,12 +271,3 @@ def reproduction(config: Mapping[str, Any], versions: Mapping[str, str], command
     plain = json.loads(json.dumps(config, default=str))
     text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
     return {"command": command, "versions": dict(versions), "config": text}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python, the system, and each installed package that results depend on."""
-    found = {"signfold": signfold.__version__, "python": platform.python_version(), "system": platform.platform()}
-    for package in PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found

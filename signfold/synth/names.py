@@ -6,7 +6,10 @@ The Snakefile imports this module, so it imports neither NumPy nor OpenCV.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 from signfold.errors import SignfoldError
 
@@ -30,6 +33,8 @@ GLOSSES: tuple[str, ...] = (
 )
 # Written last, beside the clips: the set is whole when it is there.
 TRUTH = "truth.parquet"
+# Which clips were rendered, and how. Not an output of the rule, since Snakemake deletes those before it runs one again.
+MADE = ".rendered.json"
 # Bump it when the same settings come to draw other pictures.
 RENDERER_VERSION = 1
 MOST_SIGNERS = 99
@@ -122,3 +127,21 @@ def modified_ns(settings: SynthSettings) -> int:
     state = f"{RENDERER_VERSION}:{settings.signs}:{settings.signers}:{settings.takes}:{settings.seed}"
     offset_s = int(hashlib.sha256(state.encode()).hexdigest()[:6], 16)
     return (1_600_000_000 + offset_s) * 1_000_000_000
+
+
+def record(settings: SynthSettings) -> dict[str, Any]:
+    """Return what `MADE` holds after a set was rendered."""
+    return {"version": RENDERER_VERSION, "settings": asdict(settings), "clips": clip_names(settings)}
+
+
+def made(folder: Path) -> dict[str, Any]:
+    """Return the record of what was rendered into a folder; an empty one if nothing was."""
+    try:
+        return json.loads((folder / MADE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def is_rendered(folder: Path, settings: SynthSettings) -> bool:
+    """Tell whether a folder holds the clips of these settings. Some may have been deleted or added by hand since."""
+    return (folder / TRUTH).exists() and made(folder) == record(settings)

@@ -19,11 +19,11 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from signfold.errors import SignfoldError
-from signfold.files import read_metadata, read_parquet, write_parquet
+from signfold.files import read_metadata, write_json, write_parquet
 from signfold.joints import HAND, POSE
 from signfold.synth import scene
 from signfold.synth.motion import FPS
-from signfold.synth.names import RENDERER_VERSION, TRUTH, Clip, SynthSettings, clips, modified_ns
+from signfold.synth.names import MADE, RENDERER_VERSION, TRUTH, Clip, SynthSettings, clips, made, modified_ns, record
 from signfold.synth.signers import HEIGHT, WIDTH
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,8 @@ def render(out: Path, settings: SynthSettings, workers: int = 1) -> None:
         raise SignfoldError(f"{out}: cannot make this folder ({error.strerror}); choose another") from None
     wanted = clips(settings)
     _remove_stale(out, {clip.name for clip in wanted})
+    (out / TRUTH).unlink(missing_ok=True)
+    write_json(out / MADE, record(settings))
     by_signer = [list(group) for _, group in groupby(wanted, key=lambda clip: clip.signer)]
     # Half a signer's clips are the unit of work: a signer's still parts are drawn once per process and unit.
     units = [part for group in by_signer for part in (group[::2], group[1::2]) if part]
@@ -112,14 +114,11 @@ def _write_video(path: Path, act: scene.Performance, who: scene.Actor) -> None:
 
 
 def _remove_stale(out: Path, wanted: set[str]) -> None:
-    """Remove the clips that an earlier call made, by its table, and that are not wanted now."""
+    """Remove the clips that an earlier call made, by its record, and that are not wanted now."""
     table = out / TRUTH
-    if not table.exists():
-        return
-    if read_metadata(table).get("renderer") is None:
+    if table.exists() and read_metadata(table).get("renderer") is None:
         raise SignfoldError(f"{table}: not made by signfold synth; choose another folder, or move this file away")
-    made = {f"{sample}.mp4" for sample in read_parquet(table)["sample_id"].unique().to_pylist()}
-    for name in made - wanted:
+    for name in set(made(out).get("clips", [])) - wanted:
         (out / name).unlink(missing_ok=True)
 
 

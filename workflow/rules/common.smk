@@ -101,7 +101,7 @@ def shard_state(wildcards):
 def index_state(wildcards):
     """All that the index says: what decides whether it is written again."""
     found = index_of(wildcards.dataset)
-    return [index.digest(found, *index.COLUMNS), len(found.excluded)]
+    return index.digest(found, *index.COLUMNS, excluded=True)
 
 
 def class_state(wildcards):
@@ -109,10 +109,13 @@ def class_state(wildcards):
     return index.digest(index_of(wildcards.dataset), "sample_id", "label", "signer", "split")
 
 
+@functools.cache
+@explained
 def fold_names(name):
     """The names of a dataset's folds, from its signers."""
     settings = foldnames.FoldSettings(**settings_of(name)["folds"])
-    signers = (sample.signer for sample in index_of(name).samples)
+    signers = [sample.signer for sample in index_of(name).samples]
+    foldnames.check(signers, (sample.split for sample in index_of(name).samples), settings)
     return foldnames.fold_names(foldnames.count_groups(signers, settings), settings)
 
 
@@ -137,6 +140,13 @@ def new_videos(wildcards):
         raise WorkflowError("predict: no videos; give their folder: --config predict=FOLDER")
     folder = Path(config["predict"])
     return {str(folder): [(name, (folder / name).stat().st_mtime) for name in index.files_below(folder)]}
+
+
+def command(wildcards):
+    """What makes the report again."""
+    own = [str(file) for file in workflow.config_settings.configfiles]
+    given = " ".join(["--configfile", *own, "--"]) if own else ""
+    return " ".join(filter(None, ["snakemake --cores all", given, f"results/{wildcards.dataset}/report.html"]))
 
 
 def rendered(wildcards):

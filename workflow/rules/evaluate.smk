@@ -23,6 +23,7 @@ rule evaluate:
         "results/{dataset}/benchmarks/evaluate.tsv"
     conda:
         "../../envs/signfold.yaml"
+    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),

@@ -12,6 +12,7 @@ rule folds:
         "results/{dataset}/benchmarks/folds/{fold}.tsv"
     conda:
         "../../envs/signfold.yaml"
+    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(30),
@@ -35,6 +36,7 @@ rule audit:
         "results/{dataset}/benchmarks/audit.tsv"
     conda:
         "../../envs/signfold.yaml"
+    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(30),

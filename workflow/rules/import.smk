@@ -14,6 +14,7 @@ rule import_keypoints:
         dataset=datasets_that(are_imported=True),
     conda:
         "../../envs/signfold.yaml"
+    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),

@@ -33,6 +33,7 @@ rule index:
         "results/{dataset}/benchmarks/index.tsv"
     conda:
         "../../envs/signfold.yaml"
+    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),

@@ -17,6 +17,7 @@ rule keypoints:
         dataset=datasets_that(are_imported=False),
     conda:
         "../../envs/signfold.yaml"
+    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(240),
@@ -24,6 +25,6 @@ rule keypoints:
         state=shard_state,
         shards=settings("shards"),
         keypoints=settings("keypoints"),
-        version=versions.KEYPOINTS,
+        version=[versions.KEYPOINTS, versions.EXTRACTOR],
     script:
         "../scripts/keypoints.py"

@@ -14,6 +14,7 @@ rule items:
         "results/{dataset}/benchmarks/items.tsv"
     conda:
         "../../envs/signfold.yaml"
+    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
@@ -39,6 +40,7 @@ rule manifest:
         "results/{dataset}/benchmarks/manifest.tsv"
     conda:
         "../../envs/signfold.yaml"
+    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),

@@ -5,6 +5,7 @@ rule predict:
     input:
         models=fold_files("results/{dataset}/models/{fold}/{stream}/model.safetensors"),
         classes="results/{dataset}/classes.csv",
+        metrics="results/{dataset}/evaluation/metrics.json",
     output:
         "results/{dataset}/predicted.csv",
     log:
@@ -13,12 +14,11 @@ rule predict:
         "results/{dataset}/benchmarks/predict.tsv"
     conda:
         "../../envs/signfold.yaml"
+    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(240),
     params:
         videos=new_videos,
-        keypoints=settings("keypoints"),
-        evaluation=settings("evaluation"),
     script:
         "../scripts/predict.py"

@@ -38,6 +38,7 @@ rule figures:
         "results/{dataset}/benchmarks/figures.tsv"
     conda:
         "../../envs/signfold.yaml"
+    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
@@ -70,12 +71,14 @@ rule report:
         "results/{dataset}/benchmarks/report.tsv"
     conda:
         "../../envs/signfold.yaml"
+    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
         settings=lambda wildcards: settings_of(wildcards.dataset),
         dataset=lambda wildcards: dataset_of(wildcards.dataset),
+        command=command,
         version=versions.REPORT,
     script:
         "../scripts/report.py"

@@ -14,6 +14,7 @@ rule tensors:
         "results/{dataset}/benchmarks/tensors/{shard}.tsv"
     conda:
         "../../envs/signfold.yaml"
+    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),

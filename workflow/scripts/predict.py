@@ -6,15 +6,11 @@ from signfold.job import job
 
 with job(snakemake.log[0], snakemake.threads):
     from signfold import predict
-    from signfold.evaluate import EvaluationSettings
-    from signfold.keypoints import KeypointSettings
     from signfold.store import Store
 
     predict.predict(
         Path("results", snakemake.wildcards.dataset),
         [Path(folder) for folder in snakemake.params.videos],
         Path(snakemake.output[0]),
-        store=Store(Path(snakemake.config["store"])),
-        keypoints=KeypointSettings(**snakemake.params.keypoints),
-        evaluation=EvaluationSettings(**snakemake.params.evaluation),
+        Store(Path(snakemake.config["store"])),
     )

@@ -15,5 +15,5 @@ with job(snakemake.log[0], snakemake.threads):
         name,
         config,
         versions.installed(),
-        f"snakemake --cores all {snakemake.output[0]}",
+        snakemake.params.command,
     )

@@ -1,0 +1,46 @@
+"""Which files of a results folder belong to the last run: those of former shards and folds may lie beside them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+
+def shard_files(results: Path, folder: str, suffix: str) -> list[Path]:
+    """Return the files of the present shards, in order of their names.
+
+    Parameters
+    ----------
+    results
+        `results/{dataset}`. Where there is no index yet, all files count.
+    folder, suffix
+        As `keypoints` and `.videos.parquet`.
+    """
+    there = sorted((results / folder).glob(f"[!.]*{suffix}"))
+    index = results / "index.parquet"
+    if not index.exists():
+        return there
+    shards = set(pq.read_table(index, columns=["shard"], partitioning=None)["shard"].to_pylist())
+    return [path for path in there if path.name.removesuffix(suffix) in shards]
+
+
+def folds(results: Path) -> list[str]:
+    """Return the names of the present folds, fold-2 before fold-10; where there is no audit yet, all that are there."""
+    audit = results / "folds" / "audit.json"
+    if audit.exists():
+        names = list(json.loads(audit.read_text(encoding="utf-8"))["folds"])
+    else:
+        names = [path.stem for path in (results / "folds").glob("[!.]*.parquet")]
+    return sorted(names, key=lambda name: (len(name), name))
+
+
+def models(results: Path) -> list[Path]:
+    """Return the folders of the present models, fold by fold; before the evaluation, all that are there."""
+    metrics = results / "evaluation" / "metrics.json"
+    if metrics.exists():
+        about = json.loads(metrics.read_text(encoding="utf-8"))
+        there = [results / "models" / fold / stream for fold in about["folds"] for stream in about["streams"]]
+        return [folder for folder in there if folder.is_dir()]
+    return sorted(path.parent for path in (results / "models").glob("*/*/model.safetensors"))
