@@ -74,7 +74,7 @@ class TensorSettings:
     frames: int = 64
     channels: Sequence[str] = ("x", "y", "x_wrist", "y_wrist")
     resample: Literal["uniform", "pad"] = "uniform"
-    repair: Method = "linear"
+    repair: Method = "pchip"
     ends: Ends = "hold"
     normalise: Literal["shoulders", "none"] = "shoulders"
     dominant: Literal["right", "keep"] = "right"
