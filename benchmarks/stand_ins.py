@@ -1,0 +1,143 @@
+"""What the scale benchmark works on: stand-ins for videos, an extraction that only sleeps, random keypoints."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import yaml
+
+from signfold import files, frames, index, tensors
+
+PROJECT = Path(__file__).parent.parent
+SIGNS, SIGNERS = 200, 20
+MATCH = r"(?P<label>[^/]+)/(?P<signer>[^/_]+)_[^/]*$"
+# Frames of a clip: two to three seconds.
+LENGTHS = (50, 90)
+
+SLEEPING = '''"""A stub: sleeps as long as it is told for each video of the shard, and leaves empty files."""
+
+import time
+from pathlib import Path
+
+from signfold.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from signfold import config, index
+
+    found = index.read(config.dataset_of(snakemake.config, snakemake.wildcards.dataset))
+    shard = index.by_shard(found, snakemake.params.shards)[snakemake.wildcards.shard]
+    time.sleep(SECONDS * len(shard))
+    for path in snakemake.output:
+        Path(path).touch()
+'''
+EMPTY = '''"""A stub: leaves empty files."""
+
+from pathlib import Path
+
+from signfold.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    for path in snakemake.output:
+        Path(path).touch()
+'''
+
+
+def name_of(number: int) -> str:
+    """Return a video's path below the root: 200 signs by 20 signers."""
+    return f"sign{number // SIGNERS % SIGNS:03d}/p{number % SIGNERS:02d}_{number:05d}.mp4"
+
+
+def videos(folder: Path, count: int, shards: int) -> Path:
+    """Make `count` files of a few bytes, named as videos, and a configuration that reads them."""
+    for number in range(count):
+        path = folder / "videos" / name_of(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"%d" % number)
+    dataset = {"root": "videos", "match": MATCH}
+    config: dict[str, Any] = {"dataset": "big", "datasets": {"big": dataset}, "shards": shards}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    return folder
+
+
+def shard_names(count: int, shards: int) -> list[str]:
+    """Return the names of the shards that `count` videos fall into."""
+    return sorted({index.shard_of(index.sample_id_of(name_of(number)), shards) for number in range(count)})
+
+
+def workflow(folder: Path, seconds_a_video: float) -> Path:
+    """Copy the project and put stubs in the place of extraction and tensors."""
+    for part in ("workflow", "config", "signfold", "profiles", "envs"):
+        shutil.copytree(PROJECT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "Snakefile", folder)
+    stub = SLEEPING.replace("SECONDS", str(seconds_a_video))
+    (folder / "workflow/scripts/keypoints.py").write_text(stub, encoding="utf-8")
+    (folder / "workflow/scripts/tensors.py").write_text(EMPTY, encoding="utf-8")
+    return folder
+
+
+def _clip(rng: np.random.Generator) -> frames.Keypoints:
+    """A signer who stands still and shakes, whose hands are seen in most frames."""
+    count = int(rng.integers(*LENGTHS))
+    parts = {part: rng.random((count, *shape), dtype=np.float32) for part, shape in frames.PARTS.items()}
+    parts["pose"][:, 11, :2], parts["pose"][:, 12, :2] = (0.6, 0.4), (0.4, 0.4)
+    for hand in ("left_hand", "right_hand"):
+        parts[hand][rng.random(count) < 0.2] = np.nan
+    return frames.Keypoints(np.arange(count) * 40.0, **parts)
+
+
+def _write_keypoints(keypoints: Path, about: Path, sample_ids: list[str]) -> None:
+    rng = np.random.default_rng(0)
+    clips = {sample_id: _clip(rng) for sample_id in sample_ids}
+    files.write_parquet(pa.concat_tables([frames.to_table(*item) for item in clips.items()]), keypoints)
+    rows = [
+        {
+            "sample_id": sample_id,
+            "sha256": hashlib.sha256(sample_id.encode()).hexdigest(),
+            "bytes": 1,
+            "width": 640,
+            "height": 480,
+            "fps": 25.0,
+            "frames": len(clip),
+            **{f"frames_{part}": int(frames.seen(getattr(clip, part)).sum()) for part in frames.PARTS},
+            "status": "ok",
+        }
+        for sample_id, clip in clips.items()
+    ]
+    files.write_parquet(pa.Table.from_pylist(rows, schema=frames.VIDEOS_SCHEMA), about)
+
+
+def shards_of(count: int, shards: int) -> Iterator[tuple[str, list[str]]]:
+    """Yield each shard with the ids of its stand-ins."""
+    found: dict[str, list[str]] = {}
+    for number in range(count):
+        sample_id = index.sample_id_of(name_of(number))
+        found.setdefault(index.shard_of(sample_id, shards), []).append(sample_id)
+    yield from sorted(found.items())
+
+
+def tensors_of(folder: Path, shard: str, sample_ids: list[str]) -> tuple[float, int]:
+    """Write a shard's random keypoints and their tensors; return their seconds, and this process's peak bytes.
+
+    The keypoints are deleted: of 40,000 random clips they take 3 GB.
+    """
+    keypoints, about = folder / f"keypoints/{shard}.parquet", folder / f"keypoints/{shard}.videos.parquet"
+    _write_keypoints(keypoints, about, sample_ids)
+    outputs = folder / f"tensors/{shard}.npy", folder / f"tensors/{shard}.parquet"
+    start = time.perf_counter()
+    tensors.build(keypoints, about, *outputs, tensors.TensorSettings())
+    seconds = time.perf_counter() - start
+    keypoints.unlink()
+    return seconds, peak()
+
+
+def peak() -> int:
+    """Return the most bytes this process ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
