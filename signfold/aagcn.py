@@ -157,8 +157,8 @@ class Block(nn.Module):
         y = self.temporal(self.attention(self.graph(x)))
         if self.first:
             return torch.relu_(y)
-        # Every second frame first, then a plain convolution: the same as a strided one, whose backward pass in torch 2.13
-        # corrupts memory on the CPU for 8 channels in this memory format.
+        # Every second frame first, then a plain convolution: the same as a strided one, whose backward pass in torch
+        # 2.13 corrupts memory on the CPU for 8 channels in this memory format.
         return torch.relu_(y.add_(self.residual(x[..., :: self.stride])))
 
 
