@@ -144,7 +144,7 @@ def new_videos(wildcards):
 
 def command(wildcards):
     """What makes the report again."""
-    own = [str(file) for file in workflow.config_settings.configfiles]
+    own = [os.path.relpath(file) for file in workflow.config_settings.configfiles]
     given = " ".join(["--configfile", *own, "--"]) if own else ""
     return " ".join(filter(None, ["snakemake --cores all", given, f"results/{wildcards.dataset}/report.html"]))
 
