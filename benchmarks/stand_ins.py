@@ -123,19 +123,19 @@ def shards_of(count: int, shards: int) -> Iterator[tuple[str, list[str]]]:
     yield from sorted(found.items())
 
 
-def tensors_of(folder: Path, shard: str, sample_ids: list[str]) -> tuple[float, int]:
-    """Write a shard's random keypoints and their tensors; return their seconds, and this process's peak bytes.
+def tensors_of(folder: Path, shard: str, sample_ids: list[str]) -> tuple[float, float, int]:
+    """Write a shard's random keypoints and their tensors; return wall and processor seconds and peak bytes.
 
     The keypoints are deleted: of 40,000 random clips they take 3 GB.
     """
     keypoints, about = folder / f"keypoints/{shard}.parquet", folder / f"keypoints/{shard}.videos.parquet"
     _write_keypoints(keypoints, about, sample_ids)
     outputs = folder / f"tensors/{shard}.npy", folder / f"tensors/{shard}.parquet"
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     tensors.build(keypoints, about, *outputs, tensors.TensorSettings())
-    seconds = time.perf_counter() - start
+    took = time.perf_counter() - start, time.process_time() - cpu, peak()
     keypoints.unlink()
-    return seconds, peak()
+    return took
 
 
 def peak() -> int:
