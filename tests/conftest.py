@@ -13,6 +13,11 @@ PROJECT = Path(__file__).parent.parent
 SHARED = PROJECT.parent / "shared" / "data"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the whole of ../shared/data be held to legacy Holistic, not a few clips."""
+    parser.addoption("--every-clip", action="store_true", help="compare every real clip with legacy Holistic: an hour")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The real recordings that lie beside a checkout in development; users do not have them."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +16,14 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
+from conftest import SHARED
 
 from signfold import files, frames, holistic, index, keypoints, store, versions
 from signfold.errors import SignfoldError
 from signfold.joints import HAND, POSE
 from signfold.store import Store
+from signfold.synth import SynthSettings
+from signfold.synth.render import render
 
 
 def test_joint_names_are_mediapipes_own_in_its_order() -> None:
@@ -46,14 +52,27 @@ def legacy(path: Path, most: int) -> dict[str, Any]:
     return {part: np.array(row) for part, row in rows.items()}
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Take a few real clips, or with --every-clip all there are."""
+    if "real_clip" in metafunc.fixturenames:
+        few = ["vsl-sample/*.mp4", "karsl70/01-test-mp4s/01_01_0006*.mp4", "odd/rotflag90_A.mp4", "letters26/B/*golg*"]
+        patterns = ["**/*"] if metafunc.config.getoption("--every-clip") else few
+        paths = sorted(path for pattern in patterns for path in SHARED.glob(pattern))
+        clips = [path.relative_to(SHARED) for path in paths if path.suffix in index.VIDEO_SUFFIXES]
+        metafunc.parametrize("real_clip", clips, ids=str)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["vsl-sample/*.mp4", "karsl70/01-test-mp4s/01_01_0006*.mp4", "odd/rotflag90_A.mp4"])
-def test_pose_and_hands_are_legacy_holistics_to_the_bit(shared: Path, name: str) -> None:
-    (path,) = shared.glob(name)
-    found = holistic.Holistic().extract(path)
-    assert found.status == "ok"
-    for part, expected in legacy(path, 30).items():
-        np.testing.assert_array_equal(getattr(found.keypoints, part)[:30], expected, err_msg=part)
+def test_pose_and_hands_are_legacy_holistics_to_the_bit(
+    shared: Path, real_clip: Path, request: pytest.FixtureRequest
+) -> None:
+    found = holistic.Holistic().extract(shared / real_clip)
+    expected = legacy(shared / real_clip, 2000 if request.config.getoption("--every-clip") else 30)
+    assert len(expected["pose"]) or found.status in ("unreadable", "no_frames")
+    for part, points in expected.items():
+        np.testing.assert_array_equal(
+            getattr(found.keypoints, part)[: len(points)], points.reshape(-1, *frames.PARTS[part]), err_msg=part
+        )
 
 
 def test_rotation_flags_are_honoured(shared: Path) -> None:
@@ -199,6 +218,41 @@ def test_a_kill_in_the_middle_of_a_shard_loses_the_video_in_hand_alone(
     monkeypatch.setattr(holistic.Holistic, "extract", counting)
     run(dataset)
     assert sorted(extracted) == ["a.mp4", "b.mp4", "empty.mp4"]
+
+
+@pytest.fixture(scope="session")
+def signers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the middle of four rendered clips, 12 frames each, of two signers."""
+    made, folder = tmp_path_factory.mktemp("rendered"), tmp_path_factory.mktemp("signers")
+    render(made, SynthSettings(signs=2, signers=2, takes=1, seed=3))
+    for number, path in enumerate(sorted(made.rglob("*.mp4"))):
+        capture = cv2.VideoCapture(str(path))
+        frames_of = [capture.read()[1] for _ in range(28)][16:]
+        size = frames_of[0].shape[1::-1]
+        writer = cv2.VideoWriter(str(folder / f"{number}_a.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 25, size)
+        for image in frames_of:
+            writer.write(image)
+        writer.release()
+    return folder
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_at_random_moments_a_rerun_has_the_same_bytes(signers: Path, tmp_path: Path) -> None:
+    killing = Path(__file__).with_name("killing.py")
+    done = subprocess.run(
+        [sys.executable, killing, signers, tmp_path, "0"], capture_output=True, text=True, check=False, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"(1[5-9]|20) of 20 killed", done.stdout)
+    assert len(re.findall(r"\d+", done.stdout.split("[")[1])) > 2, f"all kills came at the same moment: {done.stdout}"
+
+
+def test_rendered_clips_are_legacy_holistics_to_the_bit_whatever_came_before(signers: Path) -> None:
+    for path in sorted(signers.iterdir())[:2]:
+        found = holistic.Holistic().extract(path)
+        assert found.status == "ok"
+        for part, expected in legacy(path, 12).items():
+            np.testing.assert_array_equal(getattr(found.keypoints, part), expected, err_msg=part)
 
 
 def test_on_bad_video_fail_stops_the_run_and_names_each(dataset: Path) -> None:

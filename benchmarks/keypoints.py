@@ -1,0 +1,326 @@
+"""What extraction costs: the models alone, the plain way, and signfold, in CPU milliseconds per frame, in one run.
+
+    python benchmarks/keypoints.py                       # 200 rendered clips, about 15 minutes on two cores
+    python benchmarks/keypoints.py /data/mine --clips 40 # your own
+
+floor: each model file alone, times how often Holistic's graph runs it on these clips. Nothing is decoded or written.
+plain: `mp.solutions.holistic.Holistic` with the face, joblib over the videos with all cores, keypoints as text in a CSV.
+ours:  one process for a shard of the clips: its start, decoding, digests, store and Parquet included.
+
+The clips come in four parts. For each, floor, plain and ours are measured in turn, so that whatever else the machine
+does meets all three. `scaling` is how many times more frames a second one process on each core does than one process
+alone, as a share of the cores. Prints a table, writes results/bench/keypoints.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from signfold.files import write_json
+from signfold.index import VIDEO_SUFFIXES
+from signfold.synth import SynthSettings
+from signfold.synth.names import TRUTH
+
+OUT = Path("results/bench")
+# 200 clips of about 2 s, each sign by signers that differ.
+RENDERED = SynthSettings(signs=8, signers=25, takes=1, seed=11)
+# Each model and the side of the picture that it takes, as MediaPipe's own graphs have them.
+MODELS = {
+    "pose_detection": ("pose_detection/pose_detection.tflite", 224),
+    "pose_landmark": ("pose_landmark/pose_landmark_full.tflite", 256),
+    "hand_recrop": ("holistic_landmark/hand_recrop.tflite", 256),
+    "hand_landmark": ("hand_landmark/hand_landmark_full.tflite", 224),
+}
+ROUNDS = 60  # runs of a model behind its time
+PARTS = 4  # into so many parts the clips are divided, so that plain and ours take turns
+ALONE = """
+input_stream: "image"
+node {{
+  calculator: "ImageToTensorCalculator"
+  input_stream: "IMAGE:image"
+  output_stream: "TENSORS:tensor"
+  options {{ [mediapipe.ImageToTensorCalculatorOptions.ext] {{
+    output_tensor_width: {side} output_tensor_height: {side} output_tensor_float_range {{ min: 0 max: 1 }} }} }}
+}}
+{inference}
+"""
+INFERENCE = """
+node {{
+  calculator: "InferenceCalculator"
+  input_stream: "TENSORS:tensor"
+  output_stream: "TENSORS:found"
+  options {{ [mediapipe.InferenceCalculatorOptions.ext] {{
+    model_path: "mediapipe/modules/{path}" delegate {{ xnnpack {{ num_threads: 1 }} }} }} }}
+}}
+"""
+
+
+def cpu_of(action: Callable[[], object]) -> float:
+    """Return the CPU seconds that an action takes in this process, all threads."""
+    start = time.process_time()
+    action()
+    return time.process_time() - start
+
+
+def model_ms() -> dict[str, float]:
+    """Return the CPU milliseconds of one run of each model: a graph that runs it, less the same graph without."""
+    import mediapipe as mp
+    from mediapipe.python._framework_bindings.calculator_graph import CalculatorGraph
+    from mediapipe.python.packet_creator import create_image_frame
+
+    found = {}
+    for name, (path, side) in MODELS.items():
+        noise = np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8)
+
+        def rounds(graph: Any, start: int, noise: Any = noise) -> None:
+            for step in range(start, start + ROUNDS):
+                packet = create_image_frame(image_format=mp.ImageFormat.SRGB, data=noise).at(step)
+                graph.add_packet_to_input_stream("image", packet)
+                graph.wait_until_idle()
+
+        times = {}
+        for inference in (INFERENCE.format(path=path), ""):
+            graph = CalculatorGraph(graph_config="num_threads: 1\n" + ALONE.format(side=side, inference=inference))
+            graph.start_run({})
+            rounds(graph, 0)
+            times[bool(inference)] = cpu_of(lambda g=graph: rounds(g, ROUNDS))
+            graph.close()
+        found[name] = 1000 * (times[True] - times[False]) / ROUNDS
+    return found
+
+
+def model_runs(videos: Sequence[Path]) -> tuple[Counter[str], int]:
+    """Return how often signfold's graph runs each model on some videos, and how many frames they have."""
+    from google.protobuf import text_format
+    from mediapipe.framework import calculator_pb2
+    from mediapipe.python._framework_bindings.calculator_graph import CalculatorGraph
+    from mediapipe.python._framework_bindings.image_frame import ImageFormat
+    from mediapipe.python.packet_creator import create_bool, create_image_frame, create_int
+
+    from signfold import holistic, video
+
+    with holistic._solution(holistic.Holistic()) as solution:
+        text = solution._graph.text_config
+    nodes = text_format.Parse(text, calculator_pb2.CalculatorGraphConfig()).node
+    runs: Counter[str] = Counter()
+    frames = 0
+    for path in videos:
+        graph = CalculatorGraph(graph_config=text)
+        for node in nodes:
+            if node.calculator.startswith("InferenceCalculator"):
+                # What goes in: what comes out must have no other owner than the next node.
+                stream = node.input_stream[0].split(":")[-1]
+                graph.observe_output_stream(stream, lambda name, _: runs.update([_model(name)]), False)
+        graph.start_run(
+            {
+                "model_complexity": create_int(1),
+                "smooth_landmarks": create_bool(True),
+                "enable_segmentation": create_bool(False),
+                "smooth_segmentation": create_bool(False),
+                "use_prev_landmarks": create_bool(True),
+            }
+        )
+        with video.opened(path) as opened:
+            for _, image in opened.frames():
+                if image is not None:
+                    packet = create_image_frame(image_format=ImageFormat.SRGB, data=image).at(33_333 * frames + 1)
+                    graph.add_packet_to_input_stream("image", packet)
+                    graph.wait_until_idle()
+                    frames += 1
+        graph.close()
+    return runs, frames
+
+
+def _model(stream: str) -> str:
+    """Name the model whose input a stream of the expanded graph carries."""
+    for part, name in (
+        ("posedetection", "pose_detection"),
+        ("recrop", "hand_recrop"),
+        ("poselandmark", "pose_landmark"),
+    ):
+        if part in stream:
+            return name
+    return "hand_landmark"
+
+
+def ours(videos: Sequence[Path], folder: Path) -> None:
+    """Extract as a shard's job does: digest, store, Parquet."""
+    from signfold import index, keypoints
+    from signfold.store import Store
+
+    samples = [index.Sample(sample_id=path.stem, path=str(path), label="a") for path in videos]
+    keypoints.build(
+        samples,
+        folder / "0.parquet",
+        folder / "0.videos.parquet",
+        Store(folder / "store"),
+        keypoints.KeypointSettings(),
+    )
+
+
+def plain(videos: Sequence[Path], folder: Path) -> None:
+    """Extract as notebooks do: all of Holistic, joblib over videos, all in memory, one CSV."""
+    import pandas as pd
+    from joblib import Parallel, delayed
+
+    rows = Parallel(n_jobs=os.cpu_count())(delayed(_plain_one)(path) for path in videos)
+    pd.DataFrame([row for clip in rows for row in clip]).to_csv(folder / "keypoints.csv", index=False)
+
+
+def _plain_one(path: Path) -> list[list[Any]]:
+    import cv2
+    from mediapipe.python.solutions.holistic import Holistic
+
+    parts = {"pose": (33, 4), "face": (468, 3), "left_hand": (21, 3), "right_hand": (21, 3)}
+    capture, rows = cv2.VideoCapture(str(path)), []
+    with Holistic() as solution:
+        while True:
+            decoded, image = capture.read()
+            if not decoded:
+                return rows
+            found = solution.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+            row: list[Any] = [path.stem, len(rows)]
+            for part, (joints, values) in parts.items():
+                landmarks = getattr(found, f"{part}_landmarks")
+                fields = ("x", "y", "z", "visibility")[:values]
+                if landmarks:
+                    row += [getattr(joint, field) for joint in landmarks.landmark for field in fields]
+                else:
+                    row += [0.0] * (joints * values)
+            rows.append(row)
+
+
+def in_process(way: str, videos: Sequence[Path], folder: Path) -> subprocess.Popen[bytes]:
+    """Start this file as a job of its own, as the workflow would."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "videos.json").write_text(json.dumps([str(path) for path in videos]))
+    return subprocess.Popen([sys.executable, __file__, "--job", way, str(folder)])
+
+
+def job(way: str, folder: Path) -> None:
+    """Do one job."""
+    from signfold.job import job as as_job
+
+    videos = [Path(name) for name in json.loads((folder / "videos.json").read_text())]
+    threads = 1 if way == "ours" else os.cpu_count() or 1
+    with as_job(folder / "log", threads):
+        {"ours": ours, "plain": plain}[way](videos, folder)
+    # joblib's workers live on until their parent ends; what they used counts only then, so they are ended here.
+    if way == "plain":
+        from joblib.externals.loky import get_reusable_executor
+
+        get_reusable_executor().shutdown(wait=True)
+
+
+def cpu_and_wall(started: Callable[[], list[subprocess.Popen[bytes]]]) -> tuple[float, float]:
+    """Return the CPU seconds (with children's) and wall seconds of some jobs that run side by side."""
+    before, start = os.times(), time.perf_counter()
+    for process in started():
+        if process.wait():
+            raise SystemExit(f"{process.args}: failed")
+    after = os.times()
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    return used, time.perf_counter() - start
+
+
+def measured(videos: list[Path], scratch: Path) -> dict[str, Any]:
+    """Measure all there is to measure on some clips."""
+    cores = os.cpu_count() or 1
+    runs, frames = model_runs(videos[:: max(1, len(videos) // 20)])
+    parts = [videos[at::PARTS] for at in range(PARTS)]
+    used = {"ours": [0.0] * PARTS, "plain": [0.0] * PARTS}
+    alone_ms = []
+    for at, part in enumerate(parts):
+        alone_ms.append(model_ms())
+        for way in used:
+            folder = scratch / f"{way}-{at}"
+            used[way][at], _ = cpu_and_wall(lambda w=way, p=part, f=folder: [in_process(w, p, f)])
+            alone_ms.append(model_ms())
+    counts = [_frames(scratch / f"ours-{at}") for at in range(PARTS)]
+
+    alone, together = [], []
+    for at, part in enumerate(parts):
+        half = part[: max(1, len(part) // 2)]
+        alone.append(cpu_and_wall(lambda a=at, h=half: [in_process("ours", h, scratch / f"alone-{a}")])[1])
+        together.append(
+            cpu_and_wall(
+                lambda a=at, h=half: [in_process("ours", h, scratch / f"core-{a}-{core}") for core in range(cores)]
+            )[1]
+        )
+    total = sum(counts)
+    each = {name: float(np.mean([times[name] for times in alone_ms])) for name in MODELS}
+    floor = sum(each[name] * runs[name] / frames for name in MODELS)
+    per_frame = {way: 1000 * sum(seconds) / total for way, seconds in used.items()}
+    return {
+        "clips": len(videos),
+        "frames": total,
+        "cores": cores,
+        "model_ms": each,
+        "model_runs_per_frame": {name: runs[name] / frames for name in MODELS},
+        "floor_ms": floor,
+        "plain_ms": per_frame["plain"],
+        "ours_ms": per_frame["ours"],
+        "ours_over_floor": per_frame["ours"] / floor,
+        "ours_over_plain": per_frame["ours"] / per_frame["plain"],
+        "ours_over_plain_by_part": [o / p for o, p in zip(used["ours"], used["plain"], strict=True)],
+        "scaling": float(np.median(np.divide(alone, together))),
+    }
+
+
+def _frames(folder: Path) -> int:
+    from signfold.files import read_parquet
+
+    return read_parquet(folder / "0.parquet").num_rows
+
+
+def clips(folder: Path | None, most: int) -> list[Path]:
+    """Return the videos of a folder, or rendered ones."""
+    if folder is None:
+        from signfold.synth.render import render
+
+        folder = OUT / "keypoints-videos"
+        if not (folder / TRUTH).exists():
+            render(folder, RENDERED)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+    return found[:: max(1, len(found) // most)][:most]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("videos", nargs="?", type=Path, help="a folder of videos; rendered ones without it")
+    parser.add_argument("--clips", type=int, default=200, help="how many of them (200)")
+    parser.add_argument("--job", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.job:
+        job(arguments.job[0], Path(arguments.job[1]))
+        return
+    scratch = Path(tempfile.mkdtemp(prefix="signfold-bench-"))
+    try:
+        result = measured(clips(arguments.videos, arguments.clips), scratch)
+    finally:
+        shutil.rmtree(scratch)
+    write_json(OUT / "keypoints.json", result)
+    print(f"{result['clips']} clips, {result['frames']} frames; CPU ms per frame")
+    for name in MODELS:
+        print(f"  {name:16} {result['model_ms'][name]:6.2f} ms × {result['model_runs_per_frame'][name]:.3f}")
+    for name in ("floor_ms", "plain_ms", "ours_ms"):
+        print(f"{name:16} {result[name]:8.2f}")
+    for name, goal in (("ours_over_floor", "<= 1.15"), ("ours_over_plain", "<= 0.75"), ("scaling", ">= 0.95")):
+        print(f"{name:16} {result[name]:8.3f} goal {goal}")
+
+
+if __name__ == "__main__":
+    main()
