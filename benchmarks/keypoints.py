@@ -4,7 +4,7 @@
     python benchmarks/keypoints.py /data/mine --clips 40 # your own
 
 floor: each model file alone, times how often Holistic's graph runs it on these clips. Nothing is decoded or written.
-plain: `mp.solutions.holistic.Holistic` with the face, joblib over the videos with all cores, keypoints as text in a CSV.
+plain: `mp.solutions.holistic.Holistic` with the face, joblib over the videos with all cores, keypoints in a CSV.
 ours:  one process for a shard of the clips: its start, decoding, digests, store and Parquet included.
 
 The clips come in four parts. For each, floor, plain and ours are measured in turn, so that whatever else the machine
