@@ -81,6 +81,16 @@ def show(results: Path) -> None:
     click.echo(f"top-1 {top1['value']:.1%} ({interval}); {metrics['protocol']}")
 
 
+@main.command()
+@click.argument("results_a", type=EXISTING)
+@click.argument("results_b", type=EXISTING)
+def compare(results_a: Path, results_b: Path) -> None:
+    """Tell which of RESULTS_A and RESULTS_B is better on the clips that both tested, and on which signs."""
+    from signfold import compare as comparing
+
+    click.echo("\n".join(comparing.listing(comparing.compare(results_a, results_b), results_a, results_b)))
+
+
 @main.command("import")
 @click.argument("folder", type=EXISTING)
 @click.argument("results", type=PATH)
