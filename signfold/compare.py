@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
 from signfold.errors import SignfoldError
 from signfold.files import read_parquet
-from signfold.metrics import draws
+from signfold.metrics import difference
 
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
@@ -117,12 +116,9 @@ def _predictions(results: Path) -> pd.DataFrame:
 def _interval(clips: pd.DataFrame, seed: int) -> tuple[float, float, str]:
     unit = "signer" if clips["signer"].notna().all() else "clip"
     groups = clips["signer"] if unit == "signer" else clips["sample_id"]
-    gain = clips["right_b"].astype(float) - clips["right_a"]
-    sums = gain.groupby(groups.to_numpy()).agg(["sum", "size"]).to_numpy(float)
-    samples = np.concatenate([np.divide(*(block @ sums).T) for block in draws(len(sums), RESAMPLES, seed)])
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(samples, (tail, 1 - tail))
-    return float(low), float(high), unit
+    right = clips["right_a"].to_numpy(), clips["right_b"].to_numpy()
+    _, low, high = difference(*right, groups.to_numpy(), RESAMPLES, CONFIDENCE, seed)
+    return low, high, unit
 
 
 def by_sign(found: Comparison) -> pd.DataFrame:

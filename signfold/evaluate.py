@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from signfold import breakdown, versions
+from signfold import baselines, breakdown, label_audit, versions
 from signfold.errors import SignfoldError
 from signfold.files import read_parquet, whole, write_json, write_parquet
 from signfold.metrics import Scored, bootstrap, calibration
@@ -61,6 +61,7 @@ def evaluate(
     out: Path,
     settings: EvaluationSettings,
     seed: int = 0,
+    baseline_files: Mapping[str, Path] | None = None,
 ) -> None:
     """Pool the folds' test predictions and write the folder `out`.
 
@@ -74,9 +75,11 @@ def evaluate(
         The manifest, for labels, glosses and the number of classes.
     out
         Folder of metrics.json, predictions.parquet, per_signer.csv, per_class.csv, per_fold.csv, confusions.csv,
-        calibration.csv and streams.csv.
+        calibration.csv, streams.csv, baselines.csv and label_audit.csv.
     settings, seed
         Options; seed of the bootstrap.
+    baseline_files
+        For each fold what simple methods said (`baselines.build`).
 
     Raises
     ------
@@ -100,7 +103,12 @@ def evaluate(
         "confusions": breakdown.confusions(pool.scored, items),
         "calibration": calibration(pool.scored),
         "streams": breakdown.streams(pool.streams, pool.scored, interval),
+        "label_audit": label_audit.suspects(pool.clips, pool.scores, items),
     }
+    right = pool.scored.predicted == pool.scored.truth
+    if baseline_files:
+        draw = (settings.bootstrap, settings.confidence, seed)
+        broken_down["baselines"] = baselines.pooled(baseline_files, pool.clips, right, group, *draw)
     streams = sorted({stream for _, stream in model_dirs}, key=STREAMS.index)
     chosen = any(report.get("select") != "last" for report in reports.values())
     sentence = protocol(folds, pool.clips, streams, chosen, unit, settings.confidence, settings.bootstrap)
@@ -115,6 +123,8 @@ def evaluate(
         "fusion": {stream: settings.weights[stream] for stream in streams},
         "chance": 1 / pool.scored.classes,
         "majority": majority(folds, pool.clips),
+        "baseline": _best_baseline(broken_down.get("baselines")),
+        "suspicious_labels": len(broken_down["label_audit"]),
         "signers_shared": bool(shared_signers(folds)),
         "spread": breakdown.spread(broken_down["per_fold"], broken_down["per_signer"]),
         "per_fold": json.loads(broken_down["per_fold"].to_json(orient="records")),
@@ -127,6 +137,14 @@ def evaluate(
         with whole(out / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False)
     log.info("top-1 of %d clips: %s; %s", len(pool.clips), summary["top1"], sentence)
+
+
+def _best_baseline(table: pd.DataFrame | None) -> dict[str, Any] | None:
+    """Return the best of the simple methods, and whether the network beats it: beyond doubt, or only in this sample."""
+    if table is None:
+        return None
+    best: dict[str, Any] = json.loads(table.head(1).to_json(orient="records"))[0]
+    return best | {"beaten": best["gain"] > 0, "beaten_surely": best["gain_low"] > 0}
 
 
 def _sizes(pool: Pool, items: pd.DataFrame) -> dict[str, int | None]:

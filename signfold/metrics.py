@@ -201,6 +201,28 @@ class _Sums:
         }
 
 
+def difference(
+    a: np.ndarray, b: np.ndarray, groups: np.ndarray, resamples: int, confidence: float, seed: int
+) -> tuple[float, float, float]:
+    """Return the mean of b - a, and its percentile interval from resampling groups with replacement.
+
+    Parameters
+    ----------
+    a, b
+        (N,) of the same clips, such as whether each is right.
+    groups
+        (N,) signer, or whatever is drawn together.
+    resamples, confidence, seed
+        Number of draws; coverage, such as 0.95; seed of the draws.
+    """
+    gain = np.asarray(b, float) - np.asarray(a, float)
+    sums = pd.Series(gain).groupby(np.asarray(groups)).agg(["sum", "size"]).to_numpy(float)
+    samples = np.concatenate([np.divide(*(block @ sums).T) for block in draws(len(sums), resamples, seed)])
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(samples, (tail, 1 - tail))
+    return float(gain.mean()), float(low), float(high)
+
+
 def wilson(hits: int, clips: int, confidence: float) -> tuple[float, float]:
     """Return Wilson's interval of a share, over clips: what one signer's clips say about that signer."""
     interval = binomtest(int(hits), int(clips)).proportion_ci(confidence, method="wilson")

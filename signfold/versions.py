@@ -11,8 +11,9 @@ TENSORS = 1
 MANIFEST = 1
 FOLDS = 1
 TRAIN = 1
-EVALUATE = 1
-REPORT = 1
+BASELINES = 1
+EVALUATE = 2
+REPORT = 2
 
 
 def installed() -> dict[str, str]:

@@ -179,7 +179,16 @@ def test_the_last_epoch_is_not_called_chosen(tmp_path: Path) -> None:
 def test_tables_agree_with_the_pool(results: tuple[Path, dict]) -> None:
     root, summary = results
     tables = {path.stem: pd.read_csv(path) for path in (root / "evaluation").glob("*.csv")}
-    assert set(tables) == {"per_fold", "per_signer", "per_class", "confusions", "calibration", "streams"}
+    assert set(tables) == {
+        "per_fold",
+        "per_signer",
+        "per_class",
+        "confusions",
+        "calibration",
+        "streams",
+        "label_audit",
+        "baselines",
+    }
     right = round(summary["top1"]["value"] * summary["clips"])
     for name in ("per_signer", "per_class"):
         assert tables[name]["clips"].sum() == summary["clips"]

@@ -96,11 +96,36 @@ def test_headline_is_the_pooled_figure_with_interval_and_protocol(root: Path, pa
     assert "Only 6 signers" in found
 
 
+def test_simple_methods_stand_beside_the_network(root: Path, page: Page) -> None:
+    best = pd.read_csv(root / "evaluation/baselines.csv").iloc[0]
+    assert f"{best['method']} {words.share(best['top1'])}" in page.words
+    assert words.points(best["gain"]) in page.words
+    assert "does not beat" not in page.words
+
+
+def test_a_network_that_simple_methods_beat_is_warned_of(tmp_path: Path) -> None:
+    root = fake_results(tmp_path)
+    for path in root.glob("baselines/*.parquet"):
+        table = pd.read_parquet(path)
+        table.loc[table["method"] == "linear", "predicted"] = table["class_id"]
+        table.to_parquet(path)
+    summary = run_evaluate(root)
+    assert summary["baseline"]["method"] == "linear"
+    assert not summary["baseline"]["beaten"]
+    assert "The network does not beat the best simple method" in built(root).words
+
+
+def test_suspicious_labels_are_listed(root: Path, page: Page) -> None:
+    table = pd.read_csv(root / "evaluation/label_audit.csv")
+    assert len(table) == json.loads((root / "evaluation/metrics.json").read_text())["suspicious_labels"] > 0
+    assert table["sample_id"].iloc[0] in page.words
+
+
 def test_every_section_is_there_and_linked(page: Page) -> None:
     ids = [attributes["id"] for attributes in page.all("section")]
     links = [attributes["href"] for attributes in page.all("a") if attributes["href"] != "#main"]
     assert links == [f"#{name}" for name in ids]
-    assert len(ids) == 12
+    assert len(ids) == 14
     assert len(page.all("h1")) == 1
     used = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(used) == len(set(used)), "an id is used twice"
@@ -182,7 +207,7 @@ def test_a_missing_part_leaves_the_others(root: Path, tmp_path: Path, gone: str)
     copy = tmp_path / "results"
     shutil.copytree(root, copy, ignore=lambda folder, names: [gone] if gone in names else [])
     page = built(copy)
-    assert len(page.all("section")) == 12
+    assert len(page.all("section")) == 14
     assert ("Nothing is evaluated yet" in page.words) == (gone == "evaluation")
 
 

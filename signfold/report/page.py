@@ -20,10 +20,12 @@ TITLES = {
     "data": "Data",
     "quality": "Keypoints",
     "folds": "Folds",
+    "baselines": "Simple methods",
     "curves": "Learning",
     "signers": "Signers",
     "confusion": "Confusions",
     "classes": "Signs",
+    "labels": "Labels",
     "calibration": "Calibration",
     "models": "Models",
     "stages": "Time and memory",
@@ -82,7 +84,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    for name in ("share", "span", "count", "number", "duration", "memory", "plural", "shown"):
+    for name in ("share", "span", "count", "number", "duration", "memory", "plural", "points", "shown"):
         environment.filters[name] = getattr(words, name)
     environment.globals["asset"] = lambda name: Markup((TEMPLATES / name).read_text(encoding="utf-8"))
     return environment

@@ -122,7 +122,11 @@ class Results:
         if not path.exists() or not path.stat().st_size:
             return pd.DataFrame()
         header = pd.read_csv(path, nrows=0).columns
-        text = {c: "str" for c in header if c in _TEXT or c.endswith(("_label", "_gloss")) or c == "mistaken_for"}
+        text = {
+            c: "str"
+            for c in header
+            if c in _TEXT or c.endswith(("_label", "_gloss")) or c in ("mistaken_for", "method", "detail")
+        }
         numbers = {column: [""] for column in header if column not in text}
         empty = {column: [""] for column in text}
         return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=numbers | empty)

@@ -23,7 +23,9 @@ HEAT_MAP = 22
 # With fewer groups, a percentile bootstrap is known to be too narrow.
 FEW = 10
 ROLES = ("train", "val", "test")
-STAGES = tuple("synth index keypoints import tensors items manifest folds audit train evaluate figures report".split())
+STAGES = tuple(
+    "synth index keypoints import tensors items manifest folds audit baselines train evaluate figures report".split()
+)
 PACKAGES = (
     "snakemake",
     "mediapipe",
@@ -220,6 +222,31 @@ def _heat_map(pairs: pd.DataFrame, classes: pd.DataFrame) -> plots.Figure:
     counts[rows, columns] = inside["count"]
     shares = counts / np.maximum(table["clips"].to_numpy(dtype=int), 1)[:, None]
     return plots.confusion(shares, counts, table["gloss"].tolist())
+
+
+def baselines(results: Results) -> Section:
+    """What simple methods reach, and whether the network beats the best of them."""
+    table = results.evaluation("baselines")
+    if table.empty or not results.summary:
+        return {}
+    best = results.summary["baseline"]
+    said = {"beaten": best["beaten"], "beaten_surely": best["beaten_surely"], "network": results.summary["top1"]}
+    return {"rows": table.to_dict("records"), **said}
+
+
+def labels(results: Results) -> Section:
+    """The clips whose label is contradicted most, the first as pictures."""
+    if not results.summary:
+        return {}
+    table = results.evaluation("label_audit")
+    for side in ("", "other_"):
+        if len(table):
+            table[f"{side}gloss"] = table[f"{side}gloss"].replace("", np.nan).fillna(table[f"{side}label"])
+    rows = table.head(WORST).to_dict("records")
+    pictures = dict(sheets.sheets(results.root, [row["sample_id"] for row in rows[:SHOWN]]))
+    drawn = [(row["sample_id"], pictures[row["sample_id"]], row) for row in rows if row["sample_id"] in pictures]
+    known = not results.summary["signers_shared"] and results.summary["signers"] is not None
+    return {"rows": rows, "total": len(table), "sheets": drawn, "known": known}
 
 
 def classes(results: Results) -> Section:

@@ -23,6 +23,11 @@ def span(metric: dict[str, Any] | None) -> str:
     return f"{100 * metric['low']:.1f}{_DASH}{share(metric['high'])}"
 
 
+def points(difference: Any) -> str:
+    """Return 0.043 as "+4.3": percentage points."""
+    return _DASH if missing(difference) else f"{100 * difference:+.1f}".replace("-", "\u2212")
+
+
 def count(value: Any) -> str:
     """Return 12345 as "12 345"."""
     return _DASH if missing(value) else f"{round(value):,}".replace(",", _SPACE)

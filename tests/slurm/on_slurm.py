@@ -126,7 +126,7 @@ def test_the_profile_makes_the_same_bytes_as_a_local_run(
     ran = cluster.command("squeue", "-h", "-r", "--states=all", "-o", "%i %k %C %T").splitlines()
     # Both shards in one array; what takes seconds in no job at all.
     assert sum("_" in line.split()[0] and "rule_keypoints" in line for line in ran) == 2
-    assert {line.split()[1].split("_")[1] for line in ran} == {"keypoints", "tensors", "train"}
+    assert {line.split()[1].split("_")[1] for line in ran} == {"keypoints", "tensors", "baselines", "train"}
     assert all(line.endswith("COMPLETED") for line in ran), ran
     # Logs of jobs that went well are deleted; plugin 2.8.0 looks for an array's in the wrong folder.
     assert {path.parent.name for path in (folder / ".snakemake/slurm_logs").glob("**/*.log")} == {"rule_keypoints"}
@@ -207,3 +207,30 @@ def test_what_befalls_jobs_costs_no_extraction_twice(
     kept = "".join(path.read_text() for path in (folder / ".snakemake/slurm_logs").glob("**/*.log"))
     assert "exceeded memory limit" in kept
     assert "DUE TO TIME LIMIT" in kept
+
+
+def test_a_training_that_slurm_queues_again_ends_with_the_same_weights(
+    cluster: Cluster, start: Start, local: Path, tmp_path: Path
+) -> None:
+    """As when a node fails: the job is ended in the middle of training, queued again, and goes on at its checkpoint."""
+    model = "results/demo/models/fold-1/joint/model.safetensors"
+    longer = ["--config", "training={epochs: 150}", "--set-resources", "train:gpu=0", "--", model]
+    weights = []
+    for name in ("whole", "again"):
+        folder = shutil.copytree(local, tmp_path / name)
+        earlier = set(cluster.jobs("all"))
+        snakemake = start(folder, *longer)
+        if name == "again":
+            history = folder / Path(model).with_name("history.csv")
+            cluster.wait(lambda h=history: h.exists() and h.read_text().count("\n") > 10, seconds=180)
+            (training,) = set(cluster.jobs("running")) - earlier
+            cluster.command("scontrol", "requeue", training)
+            cluster.wait(lambda job=training: job in cluster.jobs("pending"), seconds=60)
+            # SLURM gives the node two minutes to recover.
+            cluster.command("scontrol", "update", f"jobid={training}", "StartTime=now")
+        finish(snakemake, folder)
+        weights.append((folder / model).read_bytes())
+    said = (folder / "results/demo/logs/train/fold-1/joint.log").read_text()
+    assert "going on at epoch" in said
+    assert said.count("epoch 5 ") == 1, "it did not go on, it began again"
+    assert weights[0] == weights[1]

@@ -1,4 +1,28 @@
-# The test parts of all folds, pooled.
+# What simple methods reach on each fold, and the test parts of all folds, pooled.
+
+
+rule baselines:
+    input:
+        fold="results/{dataset}/folds/{fold}.parquet",
+        audit="results/{dataset}/folds/audit.json",
+        tensors=shard_files("results/{dataset}/tensors/{shard}.npy"),
+    output:
+        "results/{dataset}/baselines/{fold}.parquet",
+    log:
+        "results/{dataset}/logs/baselines/{fold}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/baselines/{fold}.tsv"
+    conda:
+        "../../envs/signfold.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(120),
+    params:
+        seed=settings("seed"),
+        version=versions.BASELINES,
+    script:
+        "../scripts/baselines.py"
 
 
 rule evaluate:
@@ -6,6 +30,7 @@ rule evaluate:
         metrics=fold_files("results/{dataset}/models/{fold}/{stream}/metrics.json"),
         predictions=fold_files("results/{dataset}/models/{fold}/{stream}/predictions.parquet"),
         folds=fold_files("results/{dataset}/folds/{fold}.parquet"),
+        baselines=fold_files("results/{dataset}/baselines/{fold}.parquet"),
         audit="results/{dataset}/folds/audit.json",
         manifest="results/{dataset}/manifest.parquet",
     output:
@@ -17,6 +42,8 @@ rule evaluate:
         confusions="results/{dataset}/evaluation/confusions.csv",
         calibration="results/{dataset}/evaluation/calibration.csv",
         streams="results/{dataset}/evaluation/streams.csv",
+        compared="results/{dataset}/evaluation/baselines.csv",
+        labels="results/{dataset}/evaluation/label_audit.csv",
     log:
         "results/{dataset}/logs/evaluate.log",
     benchmark:

@@ -15,4 +15,5 @@ with job(snakemake.log[0], snakemake.threads):
         Path(snakemake.output.metrics).parent,
         evaluate.EvaluationSettings(**snakemake.params.evaluation),
         snakemake.params.seed,
+        {Path(path).stem: Path(path) for path in snakemake.input.baselines},
     )

@@ -1,0 +1,16 @@
+"""What simple methods reach on one fold."""
+
+from pathlib import Path
+
+from signfold.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from signfold import baselines
+
+    baselines.build(
+        Path(snakemake.input.fold),
+        Path(snakemake.input.audit),
+        [Path(path) for path in snakemake.input.tensors],
+        Path(snakemake.output[0]),
+        snakemake.params.seed,
+    )
