@@ -9,7 +9,8 @@ ours:  one process for a shard of the clips: its start, decoding, digests, store
 
 The clips come in four parts. For each, floor, plain and ours are measured in turn, so that whatever else the machine
 does meets all three. `scaling` is how many times more frames a second one process on each core does than one process
-alone, as a share of the cores. Prints a table, writes results/bench/keypoints.json.
+alone, as a share of the cores, each process kept on its own. `memory_mb` is what one process holds after so many clips, each cut to its first frames.
+Prints a table, writes results/bench/keypoints.json.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ MODELS = {
     "hand_recrop": ("holistic_landmark/hand_recrop.tflite", 256),
     "hand_landmark": ("hand_landmark/hand_landmark_full.tflite", 224),
 }
+MOST_CLIPS, FEW_SECONDS = 500, 0.2  # of the look at memory
 ROUNDS = 60  # runs of a model behind its time
 PARTS = 4  # into so many parts the clips are divided, so that plain and ours take turns
 ALONE = """
@@ -203,11 +205,31 @@ def _plain_one(path: Path) -> list[list[Any]]:
             rows.append(row)
 
 
-def in_process(way: str, videos: Sequence[Path], folder: Path) -> subprocess.Popen[bytes]:
-    """Start this file as a job of its own, as the workflow would."""
+def memory(videos: Sequence[Path], folder: Path) -> None:
+    """Extract the first frames of clips, over and over, and note what the process holds."""
+    import psutil
+
+    from signfold.holistic import Holistic
+
+    extractor, held = Holistic(max_seconds=FEW_SECONDS), {}
+    for number in range(1, MOST_CLIPS + 1):
+        extractor.extract(videos[number % len(videos)])
+        if number % (MOST_CLIPS // 5) == 0:
+            held[number] = round(psutil.Process().memory_info().rss / 1e6)
+    write_json(folder / "memory.json", held)
+
+
+WAYS = {"ours": ours, "plain": plain, "memory": memory}
+
+
+def in_process(way: str, videos: Sequence[Path], folder: Path, core: int | None = None) -> subprocess.Popen[bytes]:
+    """Start this file as a job of its own, as the workflow would; on one core if told."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "videos.json").write_text(json.dumps([str(path) for path in videos]))
-    return subprocess.Popen([sys.executable, __file__, "--job", way, str(folder)])
+    process = subprocess.Popen([sys.executable, __file__, "--job", way, str(folder)])
+    if core is not None:
+        os.sched_setaffinity(process.pid, {core})
+    return process
 
 
 def job(way: str, folder: Path) -> None:
@@ -215,9 +237,9 @@ def job(way: str, folder: Path) -> None:
     from signfold.job import job as as_job
 
     videos = [Path(name) for name in json.loads((folder / "videos.json").read_text())]
-    threads = 1 if way == "ours" else os.cpu_count() or 1
+    threads = (os.cpu_count() or 1) if way == "plain" else 1
     with as_job(folder / "log", threads):
-        {"ours": ours, "plain": plain}[way](videos, folder)
+        WAYS[way](videos, folder)
     # joblib's workers live on until their parent ends; what they used counts only then, so they are ended here.
     if way == "plain":
         from joblib.externals.loky import get_reusable_executor
@@ -254,12 +276,15 @@ def measured(videos: list[Path], scratch: Path) -> dict[str, Any]:
     alone, together = [], []
     for at, part in enumerate(parts):
         half = part[: max(1, len(part) // 2)]
-        alone.append(cpu_and_wall(lambda a=at, h=half: [in_process("ours", h, scratch / f"alone-{a}")])[1])
+        alone.append(cpu_and_wall(lambda a=at, h=half: [in_process("ours", h, scratch / f"alone-{a}", 0)])[1])
         together.append(
             cpu_and_wall(
-                lambda a=at, h=half: [in_process("ours", h, scratch / f"core-{a}-{core}") for core in range(cores)]
+                lambda a=at, h=half: [
+                    in_process("ours", h, scratch / f"core-{a}-{core}", core) for core in range(cores)
+                ]
             )[1]
         )
+    in_process("memory", videos, scratch / "memory").wait()
     total = sum(counts)
     each = {name: float(np.mean([times[name] for times in alone_ms])) for name in MODELS}
     floor = sum(each[name] * runs[name] / frames for name in MODELS)
@@ -277,6 +302,7 @@ def measured(videos: list[Path], scratch: Path) -> dict[str, Any]:
         "ours_over_plain": per_frame["ours"] / per_frame["plain"],
         "ours_over_plain_by_part": [o / p for o, p in zip(used["ours"], used["plain"], strict=True)],
         "scaling": float(np.median(np.divide(alone, together))),
+        "memory_mb": json.loads((scratch / "memory/memory.json").read_text()),
     }
 
 
@@ -320,6 +346,10 @@ def main() -> None:
         print(f"{name:16} {result[name]:8.2f}")
     for name, goal in (("ours_over_floor", "<= 1.15"), ("ours_over_plain", "<= 0.75"), ("scaling", ">= 0.95")):
         print(f"{name:16} {result[name]:8.3f} goal {goal}")
+    print(
+        "the rest of ours: pictures turned and cropped for the models, decoding, start, and models that share a cache"
+    )
+    print("memory of a process after clips, MB:", ", ".join(f"{n}: {mb}" for n, mb in result["memory_mb"].items()))
 
 
 if __name__ == "__main__":
