@@ -9,8 +9,8 @@ ours:  one process for a shard of the clips: its start, decoding, digests, store
 
 The clips come in four parts. For each, floor, plain and ours are measured in turn, so that whatever else the machine
 does meets all three. `scaling` is how many times more frames a second one process on each core does than one process
-alone, as a share of the cores, each process kept on its own. `memory_mb` is what one process holds after so many clips, each cut to its first frames.
-Prints a table, writes results/bench/keypoints.json.
+alone, as a share of the cores, each process kept on its own. `memory_mb` is what one process holds after so many
+clips, each cut to its first frames. Prints a table, writes results/bench/keypoints.json.
 """
 
 from __future__ import annotations
