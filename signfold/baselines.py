@@ -15,19 +15,21 @@ import pyarrow as pa
 from dtaidistance import dtw_ndim
 from numpy.typing import NDArray
 from sklearn.linear_model import RidgeClassifier
+from sklearn.model_selection import KFold
 from sklearn.neighbors import NearestCentroid
 from sklearn.preprocessing import StandardScaler
 
 from signfold import versions
 from signfold.batches import Fold, Samples, Shards, read_fold
 from signfold.errors import SignfoldError
-from signfold.files import read_parquet, write_parquet
+from signfold.files import read_parquet, write_json, write_parquet
 from signfold.joints import SIDES
 from signfold.metrics import difference
 
 METHODS = ("majority", "nearest centroid", "1-NN (DTW of hands)", "linear")
 # Moments that the linear methods see of each clip, and dynamic time warping, which may move by WINDOW of them.
 FRAMES, WARPED, WINDOW = 16, 32, 4
+PENALTY = 100.0  # where none is chosen
 PENALTIES = (1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 # So many pairs of clips are warped in a fold, some minutes of a core; then fewer training clips stand for each class.
 MOST_PAIRS = 20_000_000
@@ -88,14 +90,56 @@ def predictions(fold: Fold, shards: Shards, seed: int) -> Iterator[tuple[str, ND
     note = "" if len(near) == len(train) else f"{len(near)} of {len(train)} training clips"
     yield "1-NN (DTW of hands)", nearest(shards, train, near, test), note
 
-    best, penalty, right = None, PENALTIES[0], -1.0
+    best, penalty, right = None, PENALTY, -1.0
     for candidate in PENALTIES if len(val) and len(set(truth)) > 1 else ():
         model = RidgeClassifier(alpha=candidate).fit(seen, truth)
         if (score := float((model.predict(chosen_on) == val.class_id).mean())) > right:
             best, penalty, right = model, candidate, score
     if best is None and len(set(truth)) > 1:
-        best = RidgeClassifier(alpha=100.0).fit(seen, truth)
+        best = RidgeClassifier(alpha=PENALTY).fit(seen, truth)
     yield "linear", best.predict(tested) if best else np.full(len(test), truth[0]), f"penalty {penalty:g}"
+
+
+def shuffled(fold_files: Sequence[Path], audit: Path, tensors: Sequence[Path], out: Path, seed: int) -> None:
+    """Write what the linear model would seem to reach if clips were shuffled: every signer in training and in test.
+
+    Parameters
+    ----------
+    fold_files, audit, tensors
+        All folds of a dataset, their audit, and the shards' `.npy` files.
+    out
+        JSON: `shuffled`, top-1 over folds of shuffled clips, as many as there are folds (5 of an official split);
+        `apart`, the same model's over the folds themselves; `clips`. `shuffled` is null where there are too few.
+    seed
+        Of the shuffling.
+    """
+    folds, shards = [read_fold(path, audit) for path in fold_files], Shards(tensors)
+    hits = []
+    for fold in folds:
+        train, test = without_copies(fold.roles["train"]), fold.roles["test"]
+        some = few_of_each(train.class_id, MOST_CLIPS, seed)
+        seen, tested = features(shards, train, some), features(shards, test)
+        hits.append(_linear(seen, train.class_id[some], tested) == test.class_id)
+    tests = [fold.roles["test"] for fold in folds]
+    everyone = Samples(**{name: np.concatenate([getattr(part, name) for part in tests]) for name in vars(tests[0])})
+    some = few_of_each(everyone.class_id, MOST_CLIPS, seed)
+    truth, seen = everyone.class_id[some], features(shards, everyone, some)
+    parts = len(folds) if len(folds) > 1 else 5
+    value = None
+    if len(truth) >= parts:
+        split = KFold(parts, shuffle=True, random_state=seed).split(seen)
+        right = [_linear(seen[learnt], truth[learnt], seen[asked]) == truth[asked] for learnt, asked in split]
+        value = float(np.concatenate(right).mean())
+    write_json(out, {"shuffled": value, "apart": float(np.concatenate(hits).mean()), "clips": len(some)})
+
+
+def _linear(seen: Floats, truth: NDArray[np.int64], asked: Floats) -> NDArray[np.int64]:
+    """Return what a ridge classifier of a fixed penalty says."""
+    if len(set(truth)) < 2:
+        return np.full(len(asked), truth[0])
+    scaler = StandardScaler().fit(seen)
+    model = RidgeClassifier(alpha=PENALTY).fit(scaler.transform(seen), truth)
+    return model.predict(scaler.transform(asked))
 
 
 def pooled(

@@ -62,6 +62,7 @@ def evaluate(
     settings: EvaluationSettings,
     seed: int = 0,
     baseline_files: Mapping[str, Path] | None = None,
+    shuffled: Path | None = None,
 ) -> None:
     """Pool the folds' test predictions and write the folder `out`.
 
@@ -80,6 +81,8 @@ def evaluate(
         Options; seed of the bootstrap.
     baseline_files
         For each fold what simple methods said (`baselines.build`).
+    shuffled
+        What the linear model would seem to reach on shuffled clips (`baselines.shuffled`).
 
     Raises
     ------
@@ -124,6 +127,7 @@ def evaluate(
         "chance": 1 / pool.scored.classes,
         "majority": majority(folds, pool.clips),
         "baseline": _best_baseline(broken_down.get("baselines")),
+        "shuffled": json.loads(shuffled.read_text(encoding="utf-8")) if shuffled else None,
         "suspicious_labels": len(broken_down["label_audit"]),
         "signers_shared": bool(shared_signers(folds)),
         "spread": breakdown.spread(broken_down["per_fold"], broken_down["per_signer"]),

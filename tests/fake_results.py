@@ -57,6 +57,7 @@ def fake_results(
         for stream in streams:
             _model(root / "models" / fold / stream, manifest, role, stream, classes, epochs, rng, logit_type)
     write_json(root / "folds/audit.json", {"ok": True, "folds": {f"fold-{number + 1}": {} for number in range(folds)}})
+    write_json(root / "baselines/shuffled.json", {"shuffled": 0.99, "apart": 0.6, "clips": len(manifest)})
     _benchmarks(root, folds, streams, rng)
     return root
 
@@ -74,15 +75,9 @@ def run_evaluate(root: Path, settings: EvaluationSettings | None = None, seed: i
     models = {(path.parent.name, path.name): path for path in sorted((root / "models").glob("*/*"))}
     settings = settings or EvaluationSettings(bootstrap=200)
     told = {fold: root / f"baselines/{fold}.parquet" for fold in folds}
-    evaluate(
-        models,
-        folds,
-        root / "manifest.parquet",
-        root / "evaluation",
-        settings,
-        seed,
-        told if all(path.exists() for path in told.values()) else None,
-    )
+    known = told if all(path.exists() for path in told.values()) else None
+    shuffled = root / "baselines/shuffled.json"
+    evaluate(models, folds, root / "manifest.parquet", root / "evaluation", settings, seed, known, shuffled)
     return json.loads((root / "evaluation/metrics.json").read_text(encoding="utf-8"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -92,3 +93,24 @@ def test_gain_is_paired_over_the_same_clips(made: Example, tmp_path: Path) -> No
     assert rows.loc["linear", ["gain", "gain_low", "gain_high"]].tolist() == [0, 0, 0]
     with pytest.raises(SignfoldError, match="not the clips of the folds"):
         baselines.pooled({"fold-1": out}, clips.iloc[1:], right[1:], np.arange(11), 10, 0.95, 0)
+
+
+def test_shuffled_clips_seem_easier_where_signers_differ(tmp_path: Path) -> None:
+    """Each signer has a place of their own that says which sign it is, and shares nothing with the others."""
+    made = example(tmp_path, takes=8)
+    rows = files.read_parquet(made.fold).to_pandas()
+    rng = np.random.default_rng(0)
+    own = {signer: rng.permutation(27)[:3] for signer in sorted(set(rows["signer"]))}
+    for row in rows.itertuples():
+        array = np.load(made.fold.parent.parent / f"tensors/{row.shard}.npy", mmap_mode="r+")
+        array[row.row] = rng.normal(0, 0.3, array.shape[1:])
+        array[row.row][:, :, own[row.signer][row.class_id]] += 3
+    folds = []
+    for signer in own:
+        role = np.where(rows["signer"] == signer, "test", "train")
+        folds.append(made.fold.with_name(f"fold-{signer}.parquet"))
+        files.write_parquet(baselines.pa.Table.from_pandas(rows.assign(role=role), preserve_index=False), folds[-1])
+    baselines.shuffled(folds, made.audit, made.tensors, tmp_path / "shuffled.json", seed=0)
+    found = json.loads((tmp_path / "shuffled.json").read_text())
+    assert found["clips"] == len(rows)
+    assert found["shuffled"] > found["apart"] + 0.3

@@ -115,6 +115,11 @@ def test_a_network_that_simple_methods_beat_is_warned_of(tmp_path: Path) -> None
     assert "The network does not beat the best simple method" in built(root).words
 
 
+def test_what_shuffled_clips_seem_to_give_is_struck_out(root: Path, page: Page) -> None:
+    assert f"<s>{words.share(0.99)}</s>" in (root / "report.html").read_text(encoding="utf-8")
+    assert page.words.index("Not to quote") < page.words.index(words.share(0.99))
+
+
 def test_suspicious_labels_are_listed(root: Path, page: Page) -> None:
     table = pd.read_csv(root / "evaluation/label_audit.csv")
     assert len(table) == json.loads((root / "evaluation/metrics.json").read_text())["suspicious_labels"] > 0

@@ -126,7 +126,7 @@ def test_the_profile_makes_the_same_bytes_as_a_local_run(
     ran = cluster.command("squeue", "-h", "-r", "--states=all", "-o", "%i %k %C %T").splitlines()
     # Both shards in one array; what takes seconds in no job at all.
     assert sum("_" in line.split()[0] and "rule_keypoints" in line for line in ran) == 2
-    assert {line.split()[1].split("_")[1] for line in ran} == {"keypoints", "tensors", "baselines", "train"}
+    assert {line.split()[1].split("_")[1] for line in ran} == {"keypoints", "tensors", "baselines", "shuffled", "train"}
     assert all(line.endswith("COMPLETED") for line in ran), ran
     # Logs of jobs that went well are deleted; plugin 2.8.0 looks for an array's in the wrong folder.
     assert {path.parent.name for path in (folder / ".snakemake/slurm_logs").glob("**/*.log")} == {"rule_keypoints"}

@@ -25,12 +25,37 @@ rule baselines:
         "../scripts/baselines.py"
 
 
+rule shuffled:
+    input:
+        folds=fold_files("results/{dataset}/folds/{fold}.parquet"),
+        audit="results/{dataset}/folds/audit.json",
+        tensors=shard_files("results/{dataset}/tensors/{shard}.npy"),
+    output:
+        "results/{dataset}/baselines/shuffled.json",
+    log:
+        "results/{dataset}/logs/shuffled.log",
+    benchmark:
+        "results/{dataset}/benchmarks/shuffled.tsv"
+    conda:
+        "../../envs/signfold.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(120),
+    params:
+        seed=settings("seed"),
+        version=versions.BASELINES,
+    script:
+        "../scripts/shuffled.py"
+
+
 rule evaluate:
     input:
         metrics=fold_files("results/{dataset}/models/{fold}/{stream}/metrics.json"),
         predictions=fold_files("results/{dataset}/models/{fold}/{stream}/predictions.parquet"),
         folds=fold_files("results/{dataset}/folds/{fold}.parquet"),
         baselines=fold_files("results/{dataset}/baselines/{fold}.parquet"),
+        shuffled="results/{dataset}/baselines/shuffled.json",
         audit="results/{dataset}/folds/audit.json",
         manifest="results/{dataset}/manifest.parquet",
     output:

@@ -16,4 +16,5 @@ with job(snakemake.log[0], snakemake.threads):
         evaluate.EvaluationSettings(**snakemake.params.evaluation),
         snakemake.params.seed,
         {Path(path).stem: Path(path) for path in snakemake.input.baselines},
+        Path(snakemake.input.shuffled),
     )

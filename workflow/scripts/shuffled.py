@@ -1,0 +1,16 @@
+"""What the linear model would seem to reach if clips were shuffled."""
+
+from pathlib import Path
+
+from signfold.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from signfold import baselines
+
+    baselines.shuffled(
+        [Path(path) for path in snakemake.input.folds],
+        Path(snakemake.input.audit),
+        [Path(path) for path in snakemake.input.tensors],
+        Path(snakemake.output[0]),
+        snakemake.params.seed,
+    )
