@@ -237,7 +237,7 @@ def test_one_fold_without_validation(tmp_path: Path) -> None:
     run_evaluate(root)
     found = built(root).words
     assert "official split" in found
-    assert "Not to quote" not in found
+    assert "The best of" not in found
 
 
 def test_reasons_are_counted_without_their_figures(tmp_path: Path) -> None:
