@@ -13,7 +13,7 @@ FOLDS = 1
 TRAIN = 1
 BASELINES = 1
 EVALUATE = 2
-REPORT = 2
+REPORT = 3
 
 
 def installed() -> dict[str, str]:

@@ -1,5 +1,6 @@
-"""The report: one self-contained HTML page, and its main figures by themselves."""
+"""The report: one self-contained HTML page, its main figures by themselves, and the cards."""
 
+from signfold.report.cards import cards
 from signfold.report.page import build, figures
 
-__all__ = ["build", "figures"]
+__all__ = ["build", "cards", "figures"]

@@ -59,12 +59,14 @@ rule report:
         tensors=shard_files("results/{dataset}/tensors/{shard}.parquet"),
         figures="results/{dataset}/figures/per_signer.html",
     output:
-        report(
+        page=report(
             "results/{dataset}/report.html",
             caption="../report/report.rst",
             category="Report",
             labels={"dataset": "{dataset}", "figure": "the whole report"},
         ),
+        model_card="results/{dataset}/model_card.md",
+        data_card="results/{dataset}/data_card.md",
     log:
         "results/{dataset}/logs/report.log",
     benchmark:

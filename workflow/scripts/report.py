@@ -1,4 +1,4 @@
-"""Write the report."""
+"""Write the report and the cards."""
 
 from pathlib import Path
 
@@ -9,11 +9,6 @@ with job(snakemake.log[0], snakemake.threads):
 
     name = snakemake.wildcards.dataset
     config = {"dataset": name, "datasets": {name: snakemake.params.dataset}, **snakemake.params.settings}
-    report.build(
-        Path("results", name),
-        Path(snakemake.output[0]),
-        name,
-        config,
-        versions.installed(),
-        snakemake.params.command,
-    )
+    about = (name, config, versions.installed(), snakemake.params.command)
+    report.build(Path("results", name), Path(snakemake.output.page), *about)
+    report.cards(Path("results", name), Path(snakemake.output.model_card), Path(snakemake.output.data_card), *about)
