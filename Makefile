@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help setup demo test test-slurm bench-keypoints bench-repair bench-scale lint lock
+.PHONY: help setup demo test test-slurm bench-keypoints bench-training bench-repair bench-scale lint lock
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ test-slurm: setup ## run the demo, and much that goes wrong, on a SLURM of one n
 
 bench-keypoints: setup ## measure extraction beside the models alone and the plain way (15 minutes)
 	@$(BIN)/python benchmarks/keypoints.py 2>/dev/null
+
+bench-training: setup ## measure the network beside a plain one
+	@$(BIN)/python benchmarks/training.py
 
 bench-repair: setup ## measure repaired joints against the true ones of rendered clips
 	@$(BIN)/python benchmarks/repair.py

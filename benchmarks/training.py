@@ -1,0 +1,191 @@
+"""How fast the network trains and predicts: the plain AAGCN in eager fp32 beside signfold's, in one run.
+
+    python benchmarks/training.py            # some minutes on two cores
+
+Both have T = 80 frames, V = 46 joints, the published width and 226 classes: about 3.9 million parameters. The plain one
+is written as the papers' equations and code have it: (N, C, T, V), a convolution for each of the three subsets, each
+attention multiplied out, AdamW, in fp32, as torch comes. signfold's runs as `signfold.train` does, in bfloat16 where the
+processor multiplies it. Each has a process of its own, and they take turns, so that whatever else the machine does meets
+both; the ratios are medians over the turns. Prints a table, writes results/bench/training.json.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from signfold.aagcn import BLOCKS, KERNEL, SUBSETS, parameter_count
+from signfold.files import write_json
+from signfold.graph import spatial_partition
+from signfold.joints import layout
+
+OUT = Path("results/bench/training.json")
+FRAMES, CHANNELS, CLASSES, BATCH = 80, 4, 226, 16
+LAYOUT = layout("hands_arms_46")
+TURNS = {"train": 7, "infer": 9}
+
+
+class PlainBlock(nn.Module):
+    """One block, equation by equation."""
+
+    def __init__(self, c_in: int, c_out: int, stride: int, adjacency: Tensor, first: bool) -> None:
+        super().__init__()
+        joints, inner = adjacency.shape[-1], c_out // 4
+        self.adjacency, self.alpha = nn.Parameter(adjacency.clone()), nn.Parameter(torch.zeros(1))
+        self.theta, self.phi, self.weight = (
+            nn.ModuleList(nn.Conv2d(c_in, wide, 1) for _ in range(SUBSETS)) for wide in (inner, inner, c_out)
+        )
+        self.norm = nn.BatchNorm2d(c_out)
+        self.down = _plain_convolution(c_in, c_out, 1, 1) if c_in != c_out else nn.Identity()
+        kernel = joints if joints % 2 else joints - 1
+        self.spatial = nn.Conv1d(c_out, 1, kernel, padding=kernel // 2)
+        self.temporal_attention = nn.Conv1d(c_out, 1, KERNEL, padding=KERNEL // 2)
+        self.squeeze, self.channel = nn.Linear(c_out, c_out // 2), nn.Linear(c_out // 2, c_out)
+        self.temporal = _plain_convolution(c_out, c_out, KERNEL, stride)
+        self.first = first
+        same = c_in == c_out and stride == 1
+        self.residual = nn.Identity() if same or first else _plain_convolution(c_in, c_out, 1, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, T, V) to (N, C', T / stride, V)."""
+        n, c, t, v = x.shape
+        total: Any = 0
+        for k in range(SUBSETS):
+            theta = self.theta[k](x).permute(0, 3, 1, 2).reshape(n, v, -1)
+            phi = self.phi[k](x).reshape(n, -1, v)
+            graph = self.adjacency[k] + self.alpha * torch.tanh(theta @ phi / theta.shape[-1])
+            total = total + self.weight[k]((x.reshape(n, c * t, v) @ graph).view(n, c, t, v))
+        y = torch.relu(self.norm(total) + self.down(x))
+        y = y * torch.sigmoid(self.spatial(y.mean(-2))).unsqueeze(-2) + y
+        y = y * torch.sigmoid(self.temporal_attention(y.mean(-1))).unsqueeze(-1) + y
+        squeezed = torch.relu(self.squeeze(y.mean(-1).mean(-1)))
+        y = y * torch.sigmoid(self.channel(squeezed)).unsqueeze(-1).unsqueeze(-1) + y
+        y = self.temporal(y)
+        return torch.relu(y if self.first else y + self.residual(x))
+
+
+def _plain_convolution(c_in: int, c_out: int, kernel: int, stride: int) -> nn.Sequential:
+    layer = nn.Conv2d(c_in, c_out, (kernel, 1), padding=(kernel // 2, 0), stride=(stride, 1))
+    return nn.Sequential(layer, nn.BatchNorm2d(c_out))
+
+
+class Plain(nn.Module):
+    """The whole network, plainly."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        adjacency = torch.as_tensor(spatial_partition(LAYOUT), dtype=torch.float32)
+        self.norm = nn.BatchNorm1d(CHANNELS * len(LAYOUT.joints))
+        widths = [CHANNELS, *(wide for wide, _ in BLOCKS)]
+        self.blocks = nn.Sequential(
+            *(PlainBlock(widths[i], wide, stride, adjacency, first=i == 0) for i, (wide, stride) in enumerate(BLOCKS))
+        )
+        self.classifier = nn.Linear(widths[-1], CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, T, V) to (N, K)."""
+        n, c, t, v = x.shape
+        x = self.norm(x.permute(0, 3, 1, 2).reshape(n, v * c, t)).view(n, v, c, t).permute(0, 2, 3, 1).contiguous()
+        return self.classifier(self.blocks(x).mean((2, 3)))
+
+
+def worker(way: str) -> None:
+    """Do a step for each line that comes in, `train` or `infer`, and say what it took: wall and CPU seconds."""
+    from signfold import train, weights
+    from signfold.aagcn import ModelSettings
+    from signfold.recipe import TrainingSettings, make_optimiser, precision
+
+    torch.manual_seed(0)
+    settings, device = TrainingSettings(), torch.device("cpu")
+    dtype = torch.float32
+    if way == "ours":
+        train.begin(torch.get_num_threads())
+        dtype = precision(settings, device)
+        about = {"layout": LAYOUT.name, "channels": [""] * (CHANNELS - 1)}
+        model: nn.Module = weights.build(about, CLASSES, ModelSettings())
+    else:
+        model = Plain()
+    optimiser = make_optimiser(model, settings) if way == "ours" else torch.optim.AdamW(model.parameters(), lr=2e-3)
+    x, targets = torch.randn(BATCH, CHANNELS, FRAMES, len(LAYOUT.joints)), torch.randint(CLASSES, (BATCH,))
+
+    def forward() -> Tensor:
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            return model(x).float()
+
+    def train_step() -> None:
+        model.train()
+        loss = functional.cross_entropy(forward(), targets, label_smoothing=0.1)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+
+    def infer_step() -> None:
+        model.eval()
+        with torch.inference_mode():
+            forward()
+
+    steps = {"train": train_step, "infer": infer_step}
+    print(json.dumps({"parameters": parameter_count(model), "precision": str(dtype)}), flush=True)
+    for line in sys.stdin:
+        wall, cpu = time.perf_counter(), time.process_time()
+        steps[line.strip()]()
+        print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu]), flush=True)
+
+
+def main() -> None:
+    """Let both take turns, print and write."""
+    ways = ("plain", "ours")
+    workers = {
+        way: subprocess.Popen(
+            [sys.executable, __file__, "--worker", way], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for way in ways
+    }
+
+    def told(way: str, line: str = "") -> Any:
+        process = workers[way]
+        assert process.stdin is not None
+        assert process.stdout is not None
+        if line:
+            print(line, file=process.stdin, flush=True)
+        return json.loads(process.stdout.readline())
+
+    result: dict[str, Any] = {way: told(way) for way in ways}
+    result |= {"batch": BATCH, "frames": FRAMES, "joints": len(LAYOUT.joints), "threads": torch.get_num_threads()}
+    for kind, turns in TURNS.items():
+        for way in ways:  # the first step allocates
+            told(way, kind)
+        taken = np.array([[told(way, kind) for way in ways] for _ in range(turns)])  # (turns, ways, wall and CPU)
+        rates = BATCH / np.median(taken[..., 0], axis=0)
+        result |= {f"{way}_{kind}_samples_s": float(rate) for way, rate in zip(ways, rates, strict=True)}
+        ratios = taken[:, 0] / taken[:, 1]
+        result[f"{kind}_speedup"] = float(np.median(ratios[:, 0]))
+        result[f"{kind}_speedup_cpu"] = float(np.median(ratios[:, 1]))
+        result[f"{kind}_speedup_range"] = [float(ratios[:, 0].min()), float(ratios[:, 0].max())]
+    for process in workers.values():
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait()
+    write_json(OUT, result)
+    print(f"{result['ours']['parameters']:,} parameters, batches of {BATCH}, {result['ours']['precision']}")
+    for kind in TURNS:
+        rates = " ".join(f"{way} {result[f'{way}_{kind}_samples_s']:.2f}" for way in ways)
+        low, high = result[f"{kind}_speedup_range"]
+        print(f"{kind}: samples/s {rates}; {result[f'{kind}_speedup']:.2f} times as fast ({low:.2f} to {high:.2f})")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--worker"]:
+        worker(sys.argv[2])
+    else:
+        main()
