@@ -2,11 +2,11 @@
 
     python benchmarks/training.py            # some minutes on two cores
 
-Both have T = 80 frames, V = 46 joints, the published width and 226 classes: about 3.9 million parameters. The plain one
-is written as the papers' equations and code have it: (N, C, T, V), a convolution for each of the three subsets, each
-attention multiplied out, AdamW, in fp32, as torch comes. signfold's runs as `signfold.train` does, in bfloat16 where the
-processor multiplies it. Each has a process of its own, and they take turns, so that whatever else the machine does meets
-both; the ratios are medians over the turns. Prints a table, writes results/bench/training.json.
+Both have T = 80 frames, V = 46 joints, the published width and 226 classes: about 3.9 million parameters. The plain
+one is written as the papers' equations and code have it: (N, C, T, V), a convolution for each of the three subsets,
+each attention multiplied out, AdamW, in fp32, as torch comes. signfold's runs as `signfold.train` does, in bfloat16
+where the processor multiplies it. Each has a process of its own, and they take turns, so that whatever else the
+machine does meets both; the ratios are medians over the turns. Prints a table, writes results/bench/training.json.
 """
 
 from __future__ import annotations
