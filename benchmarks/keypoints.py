@@ -80,9 +80,10 @@ def cpu_of(action: Callable[[], object]) -> float:
 def model_ms() -> dict[str, float]:
     """Return the CPU milliseconds of one run of each model: a graph that runs it, less the same graph without."""
     import mediapipe as mp
-    from mediapipe.python._framework_bindings.calculator_graph import CalculatorGraph
+    from mediapipe.python import CalculatorGraph, resource_util
     from mediapipe.python.packet_creator import create_image_frame
 
+    resource_util.set_resource_dir(str(Path(mp.__file__).parent.parent))
     found = {}
     for name, (path, side) in MODELS.items():
         noise = np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8)
@@ -106,35 +107,25 @@ def model_ms() -> dict[str, float]:
 
 def model_runs(videos: Sequence[Path]) -> tuple[Counter[str], int]:
     """Return how often signfold's graph runs each model on some videos, and how many frames they have."""
-    from google.protobuf import text_format
-    from mediapipe.framework import calculator_pb2
-    from mediapipe.python._framework_bindings.calculator_graph import CalculatorGraph
-    from mediapipe.python._framework_bindings.image_frame import ImageFormat
-    from mediapipe.python.packet_creator import create_bool, create_image_frame, create_int
+    from mediapipe.framework.calculator_pb2 import CalculatorGraphConfig
+    from mediapipe.python import CalculatorGraph, ImageFormat
+    from mediapipe.python.packet_creator import create_image_frame
 
-    from signfold import holistic, video
+    from signfold import holistic_graph, video
 
-    with holistic._solution(holistic.Holistic()) as solution:
-        text = solution._graph.text_config
-    nodes = text_format.Parse(text, calculator_pb2.CalculatorGraphConfig()).node
+    with holistic_graph.solution(0.5, 0.5) as solution:
+        config = CalculatorGraphConfig.FromString(solution._graph.binary_config)
+        side_packets = solution._input_side_packets
     runs: Counter[str] = Counter()
     frames = 0
     for path in videos:
-        graph = CalculatorGraph(graph_config=text)
-        for node in nodes:
+        graph = CalculatorGraph(graph_config=config)
+        for node in config.node:
             if node.calculator.startswith("InferenceCalculator"):
                 # What goes in: what comes out must have no other owner than the next node.
                 stream = node.input_stream[0].split(":")[-1]
                 graph.observe_output_stream(stream, lambda name, _: runs.update([_model(name)]), False)
-        graph.start_run(
-            {
-                "model_complexity": create_int(1),
-                "smooth_landmarks": create_bool(True),
-                "enable_segmentation": create_bool(False),
-                "smooth_segmentation": create_bool(False),
-                "use_prev_landmarks": create_bool(True),
-            }
-        )
+        graph.start_run(side_packets)
         with video.opened(path) as opened:
             for _, image in opened.frames():
                 if image is not None:

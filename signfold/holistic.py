@@ -1,7 +1,6 @@
-"""MediaPipe Holistic as legacy `mp.solutions.holistic` has it, without the face.
+"""MediaPipe Holistic as legacy `mp.solutions.holistic` has it: pose and hands, the same to the bit, and no face.
 
-The graph is Holistic's own, less the two nodes that find the face mesh; pose and hands are the same to the bit, for
-10-20 % less work. Video mode, complexity 1.
+Video mode, complexity 1. `holistic_graph` says what is left out, and why that changes nothing.
 """
 
 from __future__ import annotations
@@ -12,24 +11,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import mediapipe
 import numpy as np
-from mediapipe.framework import calculator_pb2
-from mediapipe.python.solution_base import SolutionBase
 
-from signfold import versions, video
+from signfold import holistic_graph, versions, video
 from signfold.frames import PARTS, Floats, Keypoints
+from signfold.lean_mediapipe import mediapipe
+from signfold.memory import keep_freed_memory
 
 NAME = "mediapipe_holistic"
-_PACKAGE = Path(mediapipe.__file__).parent
-_GRAPH = "modules/holistic_landmark/holistic_landmark_cpu.binarypb"
-_MODELS = (
-    "modules/pose_detection/pose_detection.tflite",
-    "modules/pose_landmark/pose_landmark_full.tflite",
-    "modules/holistic_landmark/hand_recrop.tflite",
-    "modules/hand_landmark/hand_landmark_full.tflite",
-)
-_FACE_STREAMS = {"face_landmarks_from_pose", "face_landmarks"}
 
 
 @dataclass(frozen=True)
@@ -112,6 +101,7 @@ class Holistic:
         path
             The video. It is decoded and tracked in one pass, by one thread.
         """
+        keep_freed_memory()
         try:
             with video.opened(path) as opened:
                 return self._track(opened)
@@ -124,7 +114,7 @@ class Holistic:
         width = height = 0
         first, cap = np.nan, None
         # A graph of its own for each video: the tracker must not carry one signer's pose over to the next clip.
-        with _solution(self) as solution:
+        with holistic_graph.solution(self.min_detection_confidence, self.min_tracking_confidence) as solution:
             for time, image in opened.frames():
                 first = time if np.isnan(first) else first
                 if time - first > 1000 * self.max_seconds:
@@ -158,48 +148,8 @@ def _judge(keypoints: Keypoints, decoded: int, opened: video.Video, cap: float |
 
 @cache
 def _model_digests() -> dict[str, str]:
-    return {Path(name).name: hashlib.sha256((_PACKAGE / name).read_bytes()).hexdigest() for name in _MODELS}
-
-
-@cache
-def _graph() -> calculator_pb2.CalculatorGraphConfig:
-    """Return Holistic's graph without the face, run by one thread."""
-    whole = calculator_pb2.CalculatorGraphConfig.FromString((_PACKAGE / _GRAPH).read_bytes())
-    graph = calculator_pb2.CalculatorGraphConfig()
-    graph.CopyFrom(whole)
-    graph.ClearField("node")
-    graph.node.extend(node for node in whole.node if not _FACE_STREAMS & _stream_names(node.output_stream))
-    kept = [stream for stream in whole.output_stream if not _FACE_STREAMS & _stream_names([stream])]
-    graph.ClearField("output_stream")
-    graph.output_stream.extend(kept)
-    graph.num_threads = 1
-    return graph
-
-
-def _stream_names(streams: Any) -> set[str]:
-    return {stream.rsplit(":", 1)[-1] for stream in streams}
-
-
-def _solution(settings: Holistic) -> SolutionBase:
-    """Start a graph as `mp.solutions.holistic.Holistic(...)` does, less the face."""
-    return SolutionBase(
-        graph_config=_graph(),
-        side_inputs={
-            "model_complexity": 1,
-            "smooth_landmarks": True,
-            "enable_segmentation": False,
-            "smooth_segmentation": False,
-            "use_prev_landmarks": True,
-        },
-        calculator_params={
-            "poselandmarkcpu__posedetectioncpu__TensorsToDetectionsCalculator.min_score_thresh": (
-                settings.min_detection_confidence
-            ),
-            "poselandmarkcpu__poselandmarkbyroicpu__tensorstoposelandmarksandsegmentation"
-            "__ThresholdingCalculator.threshold": settings.min_tracking_confidence,
-        },
-        outputs=[f"{part}_landmarks" for part in PARTS],
-    )
+    files = [holistic_graph.PACKAGE / name for name in holistic_graph.MODELS]
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 def _landmarks(results: Any) -> dict[str, Floats | None]:
