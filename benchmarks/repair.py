@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from signfold import files, frames, versions
+from signfold import files, frames, planned, versions
 from signfold.frames import Floats, Keypoints, seen
 from signfold.holistic import Holistic
 from signfold.joints import POSE, SIDES
@@ -57,7 +57,7 @@ def real(results: Path) -> Iterator[tuple[str, Keypoints, dict[str, Floats], flo
     """Yield the same of a dataset; what was detected stands in for the true joints."""
     for shard in sorted(results.glob("keypoints/*.videos.parquet")):
         rows = {row["sample_id"]: row for row in files.read_parquet(shard).to_pylist() if row["status"] == "ok"}
-        for name, keypoints in frames.read_clips(shard.with_name(shard.name.replace(".videos.", "."))):
+        for name, keypoints in frames.read_clips(planned.frames_of(shard)):
             if name in rows and seen(keypoints.pose).any():
                 true = {part: getattr(keypoints, part)[..., :2] for part in frames.PARTS}
                 yield name, keypoints, true, rows[name]["height"] / rows[name]["width"]

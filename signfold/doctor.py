@@ -112,7 +112,7 @@ def _shard(videos_file: Path, index: dict[str, Any], hands: float) -> tuple[list
     rows = {row["sample_id"]: row for row in files.read_parquet(videos_file).to_pylist() if row["sample_id"] in index}
     rows = {sample_id: index[sample_id] | row for sample_id, row in rows.items()}
     found = []
-    for sample_id, keypoints in read_clips(videos_file.with_name(videos_file.name.replace(".videos.", "."))):
+    for sample_id, keypoints in read_clips(planned.frames_of(videos_file)):
         row = rows.get(sample_id)
         if row and row["status"] == "ok":
             aspect = row["height"] / row["width"] if row["width"] else 1.0

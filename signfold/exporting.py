@@ -58,7 +58,7 @@ def clips(results: Path) -> Iterator[Exported]:
         raise SignfoldError(f"{results}: no keypoints; run `snakemake --cores all {results}/manifest.parquet` first")
     for file in shards:
         videos = {row["sample_id"]: row for row in read_parquet(file).to_pylist() if row["status"] == "ok"}
-        for sample_id, keypoints in read_clips(file.with_name(file.name.replace(".videos.", "."))):
+        for sample_id, keypoints in read_clips(planned.frames_of(file)):
             if sample_id in videos:
                 about = videos[sample_id]
                 fps = about["fps"] or _fps(keypoints.timestamps_ms)

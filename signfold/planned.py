@@ -26,6 +26,11 @@ def shard_files(results: Path, folder: str, suffix: str) -> list[Path]:
     return [path for path in there if path.name.removesuffix(suffix) in shards]
 
 
+def frames_of(videos_file: Path) -> Path:
+    """Return where the frames are of the videos that a shard's `keypoints/{shard}.videos.parquet` lists."""
+    return videos_file.with_name(f"{videos_file.name.removesuffix('.videos.parquet')}.parquet")
+
+
 def folds(results: Path) -> list[str]:
     """Return the names of the present folds, fold-2 before fold-10; where there is no audit yet, all that are there."""
     audit = results / "folds" / "audit.json"

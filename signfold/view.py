@@ -68,7 +68,7 @@ def clip_of_results(name: str, results: Path) -> Clip:
 
 
 def _extraction(videos_file: Path, row: dict[str, Any]) -> Extraction:
-    clips = dict(read_clips(videos_file.with_name(videos_file.name.replace(".videos.", "."))))
+    clips = dict(read_clips(planned.frames_of(videos_file)))
     about = {name: row[name] for name in ("width", "height", "fps", "status", "error")}
     return Extraction(clips.get(row["sample_id"], frames.empty()), **about)
 

@@ -255,6 +255,22 @@ def test_rendered_clips_are_legacy_holistics_to_the_bit_whatever_came_before(sig
             np.testing.assert_array_equal(getattr(found.keypoints, part), expected, err_msg=part)
 
 
+def test_bytes_do_not_depend_on_order_or_neighbours(
+    signers: Path, tmp_path: Path, write_video: Callable[..., Path]
+) -> None:
+    clips = sorted(signers.iterdir())[:3]
+    nobody = write_video(tmp_path / "nobody.mp4", frames=3)
+    for name, order in (("forward", clips), ("backward", [nobody, *clips[::-1], nobody])):
+        kept = Store(tmp_path / name)
+        for path in order:
+            kept.extraction(path, store.digest_of(path)[0], holistic.Holistic())
+    forward, backward = (
+        {p.name: p.read_bytes() for p in (tmp_path / name).rglob("*.parquet")} for name in ("forward", "backward")
+    )
+    assert len(forward) == 3
+    assert forward.items() < backward.items()
+
+
 def test_on_bad_video_fail_stops_the_run_and_names_each(dataset: Path) -> None:
     with pytest.raises(SignfoldError, match=r"4 videos stop the run:(.|\n)*empty\.mp4: unreadable: the file is empty"):
         run(dataset, on_bad_video="fail")
