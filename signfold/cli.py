@@ -106,6 +106,7 @@ def import_keypoints(folder: Path, results: Path, kind: str, **given: object) ->
     Labels are the names of folders (of the files for npz) unless --match or --labels say else. To train on them, name
     the dataset in the configuration instead: the workflow then imports it itself.
     """
+    from signfold.files import read_metadata
     from signfold.importing.shard import import_folder
 
     keys = {key: value for key, value in given.items() if value is not None}
@@ -119,6 +120,8 @@ def import_keypoints(folder: Path, results: Path, kind: str, **given: object) ->
     for part in ("pose", "left_hand", "right_hand"):
         click.echo(f"{part}: in {videos[f'frames_{part}'].sum() / max(1, frames):.1%} of frames")
     click.echo(f"exact copies of other clips: {videos['sha256'].dropna().duplicated().sum()}")
+    if left_out := read_metadata(results / "index.parquet")["excluded"]:
+        click.echo(f"left out: {left_out} files; {results / 'index.excluded.csv'} says why")
 
 
 @main.command("export")

@@ -116,7 +116,9 @@ def _write_image(clip: Clip, path: Path) -> None:
 def encoded(picture: pictures.Picture, suffix: str, quality: int = 92) -> bytes:
     """Return an RGB picture in the format of a file name's ending; `quality` is JPEG's, 0 to 100."""
     bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    done, content = cv2.imencode(suffix, bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    # OpenCV warns of what a format does not know.
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in (".jpg", ".jpeg") else []
+    done, content = cv2.imencode(suffix, bgr, options)
     if not done:
         raise SignfoldError(f"{suffix}: OpenCV cannot write this format; choose .png")
     return content.tobytes()

@@ -348,10 +348,12 @@ def test_pose_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
 
 def test_the_command_says_what_it_found(tmp_path: Path) -> None:
     write_npz(tmp_path / "in" / "hello.npz", [invented(), invented(), invented(seed=1)])
+    (tmp_path / "in" / "damaged.npz").write_bytes(b"PK")
     said = CliRunner().invoke(main, ["import", str(tmp_path / "in"), str(tmp_path / "out"), "--format", "npz"])
     assert said.exit_code == 0, said.output
     assert "3 clips" in said.output
     assert "copies of other clips: 1" in said.output
+    assert f"left out: 1 files; {tmp_path / 'out' / 'index.excluded.csv'} says why" in said.output
     said = CliRunner().invoke(main, ["import", str(tmp_path / "in"), str(tmp_path / "out"), "--format", "npy"])
     assert said.exit_code == 1
     assert "not a .npy file" in said.output

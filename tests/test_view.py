@@ -135,6 +135,14 @@ def test_a_film_has_a_frame_for_each_and_the_raw_side_shows_no_repair(tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
 
+@pytest.mark.parametrize("ending", view.IMAGES)
+def test_pictures_are_written_without_a_word_of_opencv(capfd: pytest.CaptureFixture[str], ending: str) -> None:
+    picture = np.full((40, 60, 3), (200, 90, 10), np.uint8)
+    shown = cv2.imdecode(np.frombuffer(view.encoded(picture, ending), np.uint8), cv2.IMREAD_COLOR_RGB)
+    np.testing.assert_allclose(shown.astype(int), picture, atol=3)
+    assert capfd.readouterr().err == ""
+
+
 def test_what_cannot_be_written_or_shown_says_why(tmp_path: Path) -> None:
     with pytest.raises(SignfoldError, match=r"a\.gif: ends in \.gif; give one of \.mp4"):
         view.write(clip_of(person()), tmp_path / "a.gif")
