@@ -19,10 +19,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from signfold.errors import SignfoldError
+
 SUBSETS = 3
 # Channels and temporal stride of the ten blocks (section IV-B of the paper).
 BLOCKS = ((64, 1), (64, 1), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (256, 2), (256, 1), (256, 1))
 KERNEL = 9
+# The lighter network's: it halves the frames in its first block too.
+LIGHT_BLOCKS = ((64, 2), *BLOCKS[1:])
 
 
 @dataclass(frozen=True)
@@ -31,14 +35,28 @@ class ModelSettings:
 
     Parameters
     ----------
+    network
+        "aagcn", as published, or "light": the same graph convolutions and attention, with one graph of each sample for
+        all three subsets, convolutions of several reaches in the place of the 9×1 (`Branches`), and frames halved by
+        averaging pairs.
     width
         Factor on the channels of all blocks, which are then rounded to multiples of 8. 1 is the published network.
     dropout
         Share of the pooled features that is dropped before the classifier in training.
     """
 
+    network: str = "aagcn"
     width: float = 1.0
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.network not in ("aagcn", "light"):
+            raise SignfoldError(f"model.network: found {self.network!r}, expected aagcn or light")
+
+    @property
+    def light(self) -> bool:
+        """Whether it is the lighter network."""
+        return self.network == "light"
 
     def channels(self, published: int) -> int:
         """Return the number of channels of a block that has `published` of them in the paper."""
@@ -49,15 +67,17 @@ class GraphConvolution(nn.Module):
     """Adaptive graph convolution with batch norm and residual.
 
     f_out = Σ_k W_k f_in (B_k + α C_k), C_k = tanh(θ_kᵀ φ_k / size): B_k is learned and starts as the skeleton, C_k is
-    each sample's own graph, and α starts at 0 (section III-B). Parameters of the three subsets lie side by side.
+    each sample's own graph, and α starts at 0 (section III-B). Parameters of the three subsets lie side by side. With
+    `own` = 1 a sample has one graph C for all subsets.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, adjacency: Tensor) -> None:
+    def __init__(self, channels_in: int, channels_out: int, adjacency: Tensor, own: int = SUBSETS) -> None:
         super().__init__()
+        self.own = own
         self.adjacency = nn.Parameter(adjacency.clone())
         self.alpha = nn.Parameter(torch.zeros(1))
-        # Rows: θ of the three subsets, then φ of the three subsets.
-        self.embed = nn.Linear(channels_in, 2 * SUBSETS * (channels_out // 4))
+        # Rows: θ of the (three) own graphs, then φ.
+        self.embed = nn.Linear(channels_in, 2 * own * (channels_out // 4))
         self.weight = nn.Parameter(torch.empty(SUBSETS, channels_out, channels_in))
         self.bias = nn.Parameter(torch.zeros(SUBSETS, channels_out))
         self.norm = nn.BatchNorm2d(channels_out)
@@ -74,14 +94,13 @@ class GraphConvolution(nn.Module):
     def graphs(self, features: Tensor) -> list[Tensor]:
         """Return each sample's graphs B_k + α C_k from features (N, V, T, C): one (N, V, V) for each subset."""
         n, v, _, _ = features.shape
-        rows = self.embed.weight.shape[0] // (2 * SUBSETS)
+        rows = self.embed.weight.shape[0] // (2 * self.own)
         halves = zip(self.embed.weight.split(rows), self.embed.bias.split(rows), strict=True)
         embedded = [functional.linear(features, weight, bias).reshape(n, v, -1) for weight, bias in halves]
         size = embedded[0].shape[-1]
-        return [
-            adjacency + self.alpha * torch.tanh(theta @ phi.transpose(1, 2) / size)
-            for adjacency, theta, phi in zip(self.adjacency, embedded[:SUBSETS], embedded[SUBSETS:], strict=True)
-        ]
+        pairs = zip(embedded[: self.own], embedded[self.own :], strict=True)
+        own = [self.alpha * torch.tanh(theta @ phi.transpose(1, 2) / size) for theta, phi in pairs]
+        return [adjacency + own[k % self.own] for k, adjacency in enumerate(self.adjacency)]
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, V, T) to (N, C', V, T)."""
@@ -138,6 +157,51 @@ def convolution(channels_in: int, channels_out: int, kernel: int = 1, stride: in
     return nn.Sequential(layer, nn.BatchNorm2d(channels_out))
 
 
+class Branches(nn.Module):
+    """Convolutions of several reaches along time, side by side, each over a quarter of the channels.
+
+    Mixed by a 1×1 convolution, one quarter goes through a convolution over 5 neighbouring frames, one over 5 frames two
+    apart, one takes the largest of 3 frames, one stays as it is: the multi-branch temporal convolution of ST-GCN++
+    (Duan et al. 2022, section 3.2) with the branches of CTR-GCN (Chen et al. 2021, section 3.4).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.mix = convolution(channels, channels)
+        quarter = channels // 4
+        self.near = nn.Conv2d(quarter, quarter, (1, 5), padding=(0, 2))
+        self.far = nn.Conv2d(quarter, quarter, (1, 5), padding=(0, 4), dilation=(1, 2))
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Map (N, C, V, T) to the same shape."""
+        near, far, most, same = self.mix(y).relu_().chunk(4, 1)
+        most = functional.max_pool2d(most, (1, 3), 1, (0, 1))
+        return self.norm(torch.cat([self.near(near), self.far(far), most, same], 1))
+
+
+class LightBlock(nn.Module):
+    """Graph convolution, frames halved where wanted, attention, branches, and a residual around all of them."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int, adjacency: Tensor, first: bool) -> None:
+        super().__init__()
+        self.graph = GraphConvolution(channels_in, channels_out, adjacency, own=1)
+        self.attention = Attention(channels_out, adjacency.shape[-1])
+        self.temporal = Branches(channels_out)
+        self.residual: nn.Module | None = None
+        if not first:
+            self.residual = nn.Identity() if channels_in == channels_out else convolution(channels_in, channels_out)
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, V, T) to (N, C', V, T / stride), rounded up."""
+        y = self.temporal(self.attention(self._fewer(self.graph(x))))
+        return torch.relu(y if self.residual is None else y + self.residual(self._fewer(x)))
+
+    def _fewer(self, y: Tensor) -> Tensor:
+        return functional.avg_pool2d(y, (1, self.stride), ceil_mode=True) if self.stride > 1 else y
+
+
 class Block(nn.Module):
     """Graph convolution, attention, temporal convolution, and a residual around all three."""
 
@@ -174,7 +238,7 @@ class AAGCN(nn.Module):
     classes
         K.
     settings
-        Width and dropout.
+        Kind of network, width and dropout.
     """
 
     def __init__(self, adjacency: NDArray, channels: int, classes: int, settings: ModelSettings | None = None) -> None:
@@ -184,11 +248,12 @@ class AAGCN(nn.Module):
         # A joint that no training clip shows has no variance, and a clip that does show it would be blown up by
         # 1/sqrt(1e-5): on letters26 a signer with both hands in sight went to chance, with losses in the hundreds.
         self.norm = nn.BatchNorm1d(channels * graph.shape[-1], eps=1e-2)
-        blocks: list[Block] = []
+        kind, sizes = (LightBlock, LIGHT_BLOCKS) if settings.light else (Block, BLOCKS)
+        blocks: list[nn.Module] = []
         width = channels
-        for published, stride in BLOCKS:
+        for published, stride in sizes:
             wider = settings.channels(published)
-            blocks.append(Block(width, wider, stride, graph, first=not blocks))
+            blocks.append(kind(width, wider, stride, graph, first=not blocks))
             width = wider
         self.blocks = nn.Sequential(*blocks)
         self.dropout = nn.Dropout(settings.dropout)

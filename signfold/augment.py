@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from signfold.joints import Layout
+from signfold.joints import SIDES, Layout
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,10 @@ class Augmentation:
         Up to this share of the clip is cut, half at each end, and the speed of the rest swings by up to this share.
     mirror
         Mirror half of the samples, left and right joints swapped.
+    joint_drop, frame_drop
+        Share of a sample's joints that are missing throughout, and of its frames that are missing altogether.
+    hand_drop
+        Share of the samples in which one hand, where both are there, is lost for up to half of the clip.
     """
 
     rotation_deg: float = 15.0
@@ -41,11 +45,19 @@ class Augmentation:
     noise: float = 0.01
     time_warp: float = 0.1
     mirror: bool = False
+    joint_drop: float = 0.0
+    frame_drop: float = 0.0
+    hand_drop: float = 0.0
 
     @property
     def active(self) -> bool:
         """Whether anything is varied at all."""
-        return self != Augmentation(0, 0, 0, 0, 0, False)
+        return self != Augmentation(0, 0, 0, 0, 0)
+
+    @property
+    def drops(self) -> bool:
+        """Whether anything is made missing."""
+        return bool(self.joint_drop or self.frame_drop or self.hand_drop)
 
 
 def pairs(channels: Sequence[str]) -> list[tuple[int, int]]:
@@ -136,6 +148,25 @@ def _warped(frames: int, amount: float, start: float, end: float, speed: float) 
     return np.clip((first + (last - first) * time) * (frames - 1), 0, frames - 1)
 
 
+def dropped(
+    x: NDArray[np.float32], key: tuple[int, int, int], settings: Augmentation, layout: Layout
+) -> NDArray[np.float32]:
+    """Return one sample, (C, T, V), with joints, frames, and one hand for a while, missing at random."""
+    # A generator of its own: switching these on does not change what the other variations draw.
+    generator = np.random.default_rng((*key, 1))
+    _, frames, count = x.shape
+    joints, moments = generator.random(count), generator.random(frames)
+    chance, side, start, length = generator.random(4)
+    gone = (joints < settings.joint_drop)[None, :] | (moments < settings.frame_drop)[:, None]
+    hands = [list(layout.hand(side)) for side in SIDES]
+    # A hand that is alone is the sign.
+    if chance < settings.hand_drop and all((~np.isnan(x[0][:, hand])).any() for hand in hands):
+        lost = max(1, round(frames * length / 2))
+        first = int(start * (frames - lost + 1))
+        gone[first : first + lost, hands[int(side < 0.5)]] = True
+    return np.where(gone, np.float32(np.nan), x)
+
+
 def augment(
     x: NDArray[np.float32],
     indices: NDArray[np.int64],
@@ -184,4 +215,7 @@ def augment(
     if settings.noise:
         # An exact 0 is an origin or a channel that the joint does not have: it does not shake.
         x += np.stack([draw.noise for draw in draws]) * (x != 0)
+    if settings.drops:
+        keys = [(seed, epoch, int(index)) for index in indices]
+        x = np.stack([dropped(sample, key, settings, layout) for sample, key in zip(x, keys, strict=True)])
     return x

@@ -23,7 +23,7 @@ class FoldSettings:
         What must never be in two roles of a fold: `signer`, or `sample` (a video's content), which also serves each
         clip whose signer is not known.
     val
-        The share of a fold's training groups that is held apart for validation (one group at least).
+        The share of a fold's training groups that is held apart for validation (one group at least); 0: nobody.
     """
 
     method: Literal["signers", "official"] = "signers"

@@ -81,7 +81,7 @@ def fold(clips: pd.DataFrame, name: str, names: Sequence[str], settings: FoldSet
         _check_groups(clips, groups, names)
         part = groups.map(deal(list(groups), list(clips["class_id"]), len(names), [seed]))
         roles = pd.Series(np.where(part == names.index(name), "test", "train"), index=clips.index)
-    if not (roles == "val").any():
+    if settings.val and not (roles == "val").any():
         roles = roles.mask(_validation(clips, groups, roles == "train", settings.val, [seed, names.index(name)]), "val")
     roles = _twins_apart(clips["sha256"], roles)
     _check_roles(name, roles, settings)
@@ -135,7 +135,8 @@ def _check_groups(clips: pd.DataFrame, groups: pd.Series, names: Sequence[str]) 
 
 def _check_roles(name: str, roles: pd.Series, settings: FoldSettings) -> None:
     counts = roles.value_counts()
-    empty = [role for role in ("train", "val", "test") if not counts.get(role)]
+    needed = ("train", "val", "test") if settings.val else ("train", "test")
+    empty = [role for role in needed if not counts.get(role)]
     if not empty:
         return
     found = ", ".join(f"{count} {role}" for role, count in counts.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,10 @@ class Keypoints:
     def __len__(self) -> int:
         """Return the number of frames."""
         return len(self.timestamps_ms)
+
+    def __getitem__(self, frames: slice) -> Keypoints:
+        """Return some of the frames."""
+        return Keypoints(*(getattr(self, field.name)[frames] for field in fields(self)))
 
 
 def seen(part: Floats) -> npt.NDArray[np.bool_]:

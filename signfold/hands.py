@@ -15,6 +15,8 @@ from signfold.joints import HAND, POSE, SIDES, mirrored
 TIMES, MORE = 1.5, 0.05
 # A hand used less than this, and less than half as much as the other, rests.
 RESTING = 0.25
+# A wrist no lower than this below its elbow, in shoulder widths, is raised: forearms of a signer are about level at least.
+LOWERED = 0.1
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,15 @@ class HandUse:
         return "left" if self.left > TIMES * self.right + MORE else "right"
 
     @property
+    def other(self) -> str:
+        """The side that is not the dominant one."""
+        return "right" if self.dominant == "left" else "left"
+
+    @property
     def resting(self) -> tuple[str, ...]:
         """The side that does nothing throughout the clip, if there is one. Never the dominant one."""
-        other = "right" if self.dominant == "left" else "left"
-        used, most = getattr(self, other), getattr(self, self.dominant)
-        return (other,) if used < min(RESTING, most / 2) else ()
+        used, most = getattr(self, self.other), getattr(self, self.dominant)
+        return (self.other,) if used < min(RESTING, most / 2) else ()
 
 
 def use_of_hands(keypoints: Keypoints, aspect: float) -> HandUse:
@@ -53,10 +59,15 @@ def use_of_hands(keypoints: Keypoints, aspect: float) -> HandUse:
     aspect
         Height over width of the picture.
     """
+    width = _shoulder_width(keypoints, aspect)
+    return HandUse(*(_use(keypoints, side, aspect, width) for side in SIDES))
+
+
+def _shoulder_width(keypoints: Keypoints, aspect: float) -> float:
+    """Return the median distance between the shoulders, in picture widths; NaN without a pose."""
     shoulders = keypoints.pose[:, [POSE.index("left_shoulder"), POSE.index("right_shoulder")], :2]
     widths = np.linalg.norm((shoulders[:, 0] - shoulders[:, 1]) * np.array([1.0, aspect]), axis=1)
-    width = np.median(widths[~np.isnan(widths)]) if seen(keypoints.pose).any() else np.nan
-    return HandUse(*(_use(keypoints, side, aspect, width) for side in SIDES))
+    return float(np.median(widths[~np.isnan(widths)])) if seen(keypoints.pose).any() else np.nan
 
 
 def _use(keypoints: Keypoints, side: str, aspect: float, width: float) -> float:
@@ -65,6 +76,26 @@ def _use(keypoints: Keypoints, side: str, aspect: float, width: float) -> float:
     height = (elbow - hand[:, HAND.index("wrist"), 1]) * aspect / max(width, 1e-6)
     raised = np.where(np.isnan(height), 1.0, np.clip(0.5 + height, 0.0, 1.0))
     return float(np.where(seen(hand), raised, 0.0).mean())
+
+
+def signing(keypoints: Keypoints, aspect: float) -> slice:
+    """Return the frames from the first to the last in which a wrist of the pose is raised: all where none ever is.
+
+    Clips begin and end with hanging arms, some for most of their length; a sign is between. Frames between two raised
+    ones stay, whatever the hands do in them.
+
+    Parameters
+    ----------
+    keypoints
+        As detected.
+    aspect
+        Height over width of the picture.
+    """
+    arms = [(POSE.index(f"{side}_elbow"), POSE.index(f"{side}_wrist")) for side in SIDES]
+    heights = [keypoints.pose[:, elbow, 1] - keypoints.pose[:, wrist, 1] for elbow, wrist in arms]
+    raised = np.stack(heights) * aspect > -LOWERED * _shoulder_width(keypoints, aspect)
+    frames = np.flatnonzero(raised.any(axis=0))
+    return slice(int(frames[0]), int(frames[-1]) + 1) if len(frames) else slice(0, len(keypoints))
 
 
 def without(keypoints: Keypoints, sides: Iterable[str]) -> Keypoints:

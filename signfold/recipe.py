@@ -45,7 +45,9 @@ class TrainingSettings:
         "best": the epoch with the lowest validation loss; "last": the last. Never by the test part.
     patience
         Stop after this many epochs without a lower validation loss; null never.
-    rotation_deg, scale, shear, noise, time_warp, mirror
+    ema
+        Decay per step of a running mean of the weights, which then validates, tests and is kept; 0 for the weights.
+    rotation_deg, scale, shear, noise, time_warp, mirror, joint_drop, frame_drop, hand_drop
         How training samples are varied; see `signfold.augment.Augmentation`.
     """
 
@@ -60,12 +62,16 @@ class TrainingSettings:
     precision: str = "auto"
     select: str = "best"
     patience: int | None = None
+    ema: float = 0.0
     rotation_deg: float = 15.0
     scale: float = 0.1
     shear: float = 0.1
     noise: float = 0.01
     time_warp: float = 0.1
     mirror: bool = False
+    joint_drop: float = 0.0
+    frame_drop: float = 0.0
+    hand_drop: float = 0.0
 
     def __post_init__(self) -> None:
         choices = {

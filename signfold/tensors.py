@@ -19,7 +19,7 @@ from signfold import versions
 from signfold.errors import SignfoldError
 from signfold.files import read_parquet, whole, write_parquet
 from signfold.frames import PARTS, Floats, Keypoints, read_clips, seen
-from signfold.hands import mirror, use_of_hands, without
+from signfold.hands import mirror, signing, use_of_hands, without
 from signfold.joints import JOINTS, SIDES, layout
 from signfold.normalise import CHANNELS, channels_of, normalise, reference
 from signfold.repair import Ends, Method, longest_gap, repair
@@ -40,6 +40,8 @@ TABLE_SCHEMA = pa.schema(
         ("resting_right", pa.bool_()),
         ("longest_gap", pa.int32()),
         ("mirrored", pa.bool_()),
+        ("first_frame", pa.int32()),
+        ("last_frame", pa.int32()),
     ]
 )
 
@@ -67,7 +69,10 @@ class TensorSettings:
     dominant
         `right`: a clip whose left hand does the signing is mirrored. `keep`: as filmed.
     rest
-        `mask`: a hand that does nothing throughout the clip is missing. `keep`: as detected.
+        `mask`: a hand that does nothing throughout the clip is missing. `keep`: as detected. `always`: the hand that is
+        not the dominant one is missing, for signs of one hand, such as manual alphabets.
+    span
+        `sign`: the frames from the first to the last with a raised hand. `clip`: all.
     """
 
     layout: str = "hands_body_27"
@@ -78,7 +83,8 @@ class TensorSettings:
     ends: Ends = "hold"
     normalise: Literal["shoulders", "none"] = "shoulders"
     dominant: Literal["right", "keep"] = "right"
-    rest: Literal["keep", "mask"] = "mask"
+    rest: Literal["keep", "mask", "always"] = "mask"
+    span: Literal["sign", "clip"] = "clip"
 
     def __post_init__(self) -> None:
         layout(self.layout)
@@ -119,12 +125,14 @@ def clip_tensor(
         the clip was mirrored.
     """
     aspect = height / width
-    times = clock(keypoints.timestamps_ms)
-    use = use_of_hands(keypoints, aspect)
-    resting = use.resting if settings.rest == "mask" else ()
+    span = signing(keypoints, aspect) if settings.span == "sign" else slice(0, len(keypoints))
+    sign = keypoints[span]
+    times = clock(sign.timestamps_ms)
+    use = use_of_hands(sign, aspect)
+    resting = {"keep": (), "mask": use.resting, "always": (use.other,)}[settings.rest]
     mirrored = settings.dominant == "right" and use.dominant == "left"
-    shown = without(keypoints, resting)
-    facts = {**_facts(keypoints, settings), "mirrored": mirrored}
+    shown = without(sign, resting)
+    facts = {**_facts(keypoints, settings), "mirrored": mirrored, "first_frame": span.start, "last_frame": span.stop - 1}
     facts |= {f"resting_{side}": side in use.resting for side in SIDES}
     shown = mirror(shown) if mirrored else shown
     values = _joints_in_time(shown, times, aspect, settings)

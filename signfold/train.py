@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 import signfold
@@ -71,13 +72,19 @@ class Run:
     optimiser: torch.optim.Optimizer
     device: torch.device
     select: str
+    averaged: AveragedModel | None = None
 
-    def forward(self, x: NDArray[np.float32]) -> Tensor:
+    @property
+    def judged(self) -> AAGCN:
+        """The network that validates, tests and is kept: the running mean of the weights where one is wanted."""
+        return self.model if self.averaged is None else self.averaged.module
+
+    def forward(self, model: AAGCN, x: NDArray[np.float32]) -> Tensor:
         """Return float32 logits of a batch."""
         dtype = precision(self.settings, self.device)
         inputs = torch.from_numpy(x).to(self.device, non_blocking=True)
         with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
-            return self.model(inputs).float()
+            return model(inputs).float()
 
 
 def train(
@@ -147,6 +154,8 @@ def begin(threads: int) -> None:
     """Set what holds for the whole process: number of threads, and the same results every time."""
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # That would fill all new memory first, in case somebody reads what was never written: 8 % of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False
     keep_freed_memory()
 
@@ -167,11 +176,15 @@ def prepare(
     torch.manual_seed(seed)
     model = weights.build(shards.metadata, len(fold.labels), model_settings).to(device)
     select = settings.select if len(fold.roles["val"]) else "last"
-    return Run(fold, shards, stream, settings, seed, model, make_optimiser(model, settings), device, select)
+    optimiser = make_optimiser(model, settings)
+    averaged = None
+    if settings.ema:
+        averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
+    return Run(fold, shards, stream, settings, seed, model, optimiser, device, select, averaged)
 
 
 def fit(run: Run, checkpoint: Path, identity: str, history: Path) -> State:
-    """Train from where the checkpoint is, or from the start, to the end; leave the chosen weights in the model."""
+    """Train from where the checkpoint is, or from the start, to the end; leave the chosen weights in `run.judged`."""
     state = restore(run, checkpoint, identity)
     while state.epoch < run.settings.epochs and not _out_of_patience(run, state):
         train_epoch(run, state, lambda: keep(run, state, checkpoint, identity))
@@ -179,7 +192,7 @@ def fit(run: Run, checkpoint: Path, identity: str, history: Path) -> State:
         write_history(history, state.history)
         keep(run, state, checkpoint, identity)
     if run.select == "best" and state.best is not None:
-        run.model.load_state_dict(state.best)
+        run.judged.load_state_dict(state.best)
     return state
 
 
@@ -190,6 +203,8 @@ def restore(run: Run, checkpoint: Path, identity: str) -> State:
         return State()
     run.model.load_state_dict(saved.pop("model"))
     run.optimiser.load_state_dict(saved.pop("optimiser"))
+    if run.averaged is not None:
+        run.averaged.load_state_dict(saved.pop("averaged"))
     state = State(**saved)
     log.info("going on at epoch %d, step %d", state.epoch + 1, state.step + 1)
     return state
@@ -198,6 +213,8 @@ def restore(run: Run, checkpoint: Path, identity: str) -> State:
 def keep(run: Run, state: State, checkpoint: Path, identity: str) -> None:
     """Write a checkpoint."""
     saved = {"model": run.model.state_dict(), "optimiser": run.optimiser.state_dict(), **vars(state)}
+    if run.averaged is not None:
+        saved["averaged"] = run.averaged.state_dict()
     checkpoints.save(checkpoint, saved, identity)
 
 
@@ -237,7 +254,7 @@ def train_step(run: Run, state: State, batch: Batch, steps: int) -> None:
     torch.manual_seed((run.seed * 1_000_003 + state.epoch) * 1_000_003 + state.step)  # dropout
     targets = torch.from_numpy(samples.class_id[batch.index]).to(run.device)
     weight = torch.from_numpy(samples.weight[batch.index]).to(run.device)
-    logits = run.forward(batch.x)
+    logits = run.forward(run.model, batch.x)
     losses = functional.cross_entropy(logits, targets, reduction="none", label_smoothing=settings.label_smoothing)
     loss = (losses * weight).sum() / weight.sum()
     run.optimiser.zero_grad(set_to_none=True)
@@ -246,6 +263,8 @@ def train_step(run: Run, state: State, batch: Batch, steps: int) -> None:
     if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
         raise _not_finite(samples, batch, state)
     run.optimiser.step()
+    if run.averaged is not None:
+        run.averaged.update_parameters(run.model)
     state.step += 1
     state.loss += loss.item() * weight.sum().item()
     state.weight += weight.sum().item()
@@ -277,7 +296,7 @@ def end_epoch(run: Run, state: State) -> None:
     if not state.history or row["val_loss"] < min(past["val_loss"] for past in state.history):
         state.best_epoch = state.epoch + 1
         if run.select == "best":
-            state.best = {name: value.detach().clone() for name, value in run.model.state_dict().items()}
+            state.best = {name: value.detach().clone() for name, value in run.judged.state_dict().items()}
     state.history.append(row)
     log.info(" ".join(f"{key} {value:.4g}" for key, value in row.items()))
     state.epoch, state.step = state.epoch + 1, 0
@@ -289,9 +308,9 @@ def logits_of(run: Run, role: str) -> NDArray[np.float32]:
     """Return the logits of a role's samples, shape (N, K)."""
     samples = run.fold.roles[role]
     batches = in_order(len(samples), EVALUATION_BATCH)
-    run.model.eval()
+    run.judged.eval()
     with torch.no_grad():
-        parts = [run.forward(batch.x).cpu().numpy() for batch in load(run.shards, samples, batches, run.stream)]
+        parts = [run.forward(run.judged, batch.x).cpu().numpy() for batch in load(run.shards, samples, batches, run.stream)]
     return np.concatenate(parts) if parts else np.empty((0, len(run.fold.labels)), np.float32)
 
 
@@ -300,7 +319,7 @@ def write_outputs(run: Run, state: State, out: Path, model_settings: ModelSettin
     labels = run.fold.labels
     weights.save_model(
         out,
-        run.model,
+        run.judged,
         settings=model_settings,
         tensors=run.shards.metadata,
         labels=labels,

@@ -1,0 +1,190 @@
+"""Which pieces of the recipe help: one change at a time, judged on validation signers, whom no test part knows.
+
+    python benchmarks/ablation.py results/letters26                 # every variant, seed 0
+    python benchmarks/ablation.py results/letters26 base mirror --seeds 0 1 2
+
+Needs the keypoints of a dataset (`snakemake ... --until folds`). Every signer validates once: in each of three folds
+three signers validate, one is set aside for a test that nobody looks at, and five train. Each variant is the base recipe with
+the named change; its accuracy is that of the last epoch, pooled over all validation signers. Runs that are done are kept
+in results/bench/ablation/, so it can be stopped and goes on. Prints a table, writes results/bench/ablation.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import re
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from signfold import audit, checkpoint, files, folds, fusion, manifest, tensors, train
+from signfold.aagcn import ModelSettings
+from signfold.recipe import TrainingSettings
+from signfold.streams import STREAMS
+
+OUT = Path("results/bench")
+FOLDS = 3
+Change = dict[str, dict[str, Any]]  # section of the configuration: keys
+BASE: Change = {
+    "tensors": {"frames": 24, "rest": "always", "span": "sign"},
+    "model": {"network": "light", "width": 0.5},
+    "training": {"select": "last", "epochs": 60},
+}
+VARIANTS: dict[str, Change] = {
+    "base": {},
+    "resample: pad": {"tensors": {"resample": "pad", "frames": 80}},
+    "normalise: none": {"tensors": {"normalise": "none"}},
+    "no wrist channels": {"tensors": {"channels": ["x", "y"]}},
+    "with z": {"tensors": {"channels": ["x", "y", "z", "x_wrist", "y_wrist"]}},
+    "dominant: keep": {"tensors": {"dominant": "keep"}},
+    "rest: mask": {"tensors": {"rest": "mask"}},
+    "rest: keep": {"tensors": {"rest": "keep"}},
+    "span: clip": {"tensors": {"span": "clip"}},
+    "repair: none": {"tensors": {"repair": "none"}},
+    "hands_arms_46": {"tensors": {"layout": "hands_arms_46"}},
+    "no rotation": {"training": {"rotation_deg": 0}},
+    "no scale, no shear": {"training": {"scale": 0, "shear": 0}},
+    "no noise": {"training": {"noise": 0}},
+    "no time warp": {"training": {"time_warp": 0}},
+    "no variation at all": {"training": {"rotation_deg": 0, "scale": 0, "shear": 0, "noise": 0, "time_warp": 0}},
+    "mirror": {"training": {"mirror": True}},
+    "joint_drop 0.1": {"training": {"joint_drop": 0.1}},
+    "frame_drop 0.1": {"training": {"frame_drop": 0.1}},
+    "hand_drop 0.3": {"training": {"hand_drop": 0.3}},
+    "no label smoothing": {"training": {"label_smoothing": 0}},
+    "SGD, cosine": {
+        "training": {"optimiser": "sgd", "schedule": "cosine", "learning_rate": 0.05, "weight_decay": 5e-4}
+    },
+    "ema 0.98": {"training": {"ema": 0.98}},
+    "dropout 0.3": {"model": {"dropout": 0.3}},
+}
+
+
+def changed(change: Change) -> Change:
+    """Return the base recipe with a change."""
+    return {
+        section: {**BASE.get(section, {}), **change.get(section, {})} for section in ("tensors", "model", "training")
+    }
+
+
+def prepared(dataset: Path, settings: dict[str, Any]) -> Path:
+    """Make the tensors of a dataset, and its folds, where they are not there yet; return their folder."""
+    folder = OUT / "ablation" / dataset.name / checkpoint.digest(settings, [])[:12]
+    if (folder / "audit.json").exists():
+        return folder
+    for videos in sorted((dataset / "keypoints").glob("*.videos.parquet")):
+        shard = videos.name.split(".")[0]
+        out = folder / "tensors" / f"{shard}.npy"
+        wanted = tensors.TensorSettings(**settings)
+        tensors.build(videos.with_name(f"{shard}.parquet"), videos, out, out.with_suffix(".parquet"), wanted)
+    manifest.build_items(
+        files.read_parquet(dataset / "index.parquet").to_pandas(),
+        sorted((folder / "tensors").glob("*.parquet")),
+        sorted((dataset / "keypoints").glob("*.videos.parquet")),
+        folder / "items.parquet",
+        folder / "excluded.csv",
+        manifest.ManifestSettings(),
+        0,
+    )
+    items = files.read_parquet(folder / "items.parquet").to_pandas()
+    signers = sorted(items["signer"].dropna().unique())
+    for number in range(FOLDS):
+        validate, aside = signers[number::FOLDS], signers[(number + 1) % FOLDS]
+        role = items["signer"].map({**dict.fromkeys(validate, "val"), aside: "test"}).fillna("train")
+        table = pa.Table.from_pandas(items.assign(role=role), schema=folds.SCHEMA, preserve_index=False)
+        files.write_parquet(
+            table, folder / "folds" / f"fold-{number + 1}.parquet", {"method": "official", "group": "signer"}
+        )
+    audit.audit(sorted((folder / "folds").glob("*.parquet")), folder / "audit.json")
+    return folder
+
+
+def run(folder: Path, fold: str, name: str, stream: str, seed: int, change: Change) -> Path:
+    """Train a variant on a fold, unless that is done; return its predictions."""
+    identity = f"{re.sub('[^a-z0-9]+', '-', name.lower())}-{checkpoint.digest(change, [])[:8]}"
+    out = folder.parent / "runs" / identity / stream / f"seed-{seed}" / fold
+    if not (out / "metrics.json").exists():
+        logging.disable()
+        train.train(
+            folder / "folds" / f"{fold}.parquet",
+            sorted((folder / "tensors").glob("*.npy")),
+            out,
+            stream=stream,
+            settings=TrainingSettings(**change["training"]),
+            model_settings=ModelSettings(**change["model"]),
+            seed=seed,
+            threads=1,
+            audit=folder / "audit.json",
+            checkpoint=out / "state.pt",
+        )
+    return out / "predictions.parquet"
+
+
+def validated(folder: Path, predictions: list[list[Path]]) -> pd.DataFrame:
+    """Return for each clip by whom it is and whether the streams, fused by 2:2:1:1, are right; per fold a list of streams."""
+    signer = files.read_parquet(folder / "items.parquet").to_pandas().set_index("sample_id")["signer"]
+    parts = []
+    for streams in predictions:
+        tables = {path.parts[-4]: files.read_parquet(path).to_pandas() for path in streams}
+        tables = {name: table[table["role"] == "val"].set_index("sample_id") for name, table in tables.items()}
+        first = next(iter(tables.values()))
+        logits = {name: np.stack(table.loc[first.index, "logits"].tolist()) for name, table in tables.items()}
+        right = fusion.fuse(logits, dict(zip(STREAMS, (2, 2, 1, 1), strict=True))).argmax(1) == first["class_id"]
+        parts.append(pd.DataFrame({"signer": signer[first.index], "right": right}))
+    return pd.concat(parts)
+
+
+def interval(by_signer: pd.DataFrame, resamples: int = 2000) -> tuple[float, float]:
+    """Return the 95 % interval of the pooled accuracy, signers drawn anew; columns hits and clips."""
+    drawn = np.random.default_rng(0).integers(len(by_signer), size=(resamples, len(by_signer)))
+    hits, clips = (by_signer[name].to_numpy()[drawn].sum(1) for name in ("hits", "clips"))
+    low, high = np.quantile(hits / clips, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def main() -> None:
+    """Train what is missing, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("variants", nargs="*", default=list(VARIANTS))
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0])
+    parser.add_argument("--streams", nargs="*", default=["joint"])
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+    result: dict[str, Any] = {}
+    with ProcessPoolExecutor(arguments.processes, get_context("spawn")) as pool:
+        waiting = {}
+        for name in arguments.variants:
+            change = changed(VARIANTS[name])
+            folder = prepared(arguments.dataset, change["tensors"])
+            names = sorted(path.stem for path in (folder / "folds").glob("*.parquet"))
+            for seed in arguments.seeds:
+                runs = [
+                    [pool.submit(run, folder, fold, name, stream, seed, change) for stream in arguments.streams]
+                    for fold in names
+                ]
+                waiting[name, seed] = (folder, runs)
+        print(f"{'variant':28} {'seed':>4} {'top-1':>6} {'95 %':>14}  by signer", flush=True)
+        for (name, seed), (folder, runs) in waiting.items():
+            clips = validated(folder, [[job.result() for job in streams] for streams in runs])
+            table = clips.groupby("signer")["right"].agg(hits="sum", clips="size")
+            low, high = interval(table)
+            top1 = float(clips["right"].mean())
+            shares = (table["hits"] / table["clips"]).round(2).to_dict()
+            result.setdefault(name, {})[seed] = {"top1": top1, "low": low, "high": high, "by_signer": shares}
+            row = " ".join(f"{signer} {share:.2f}" for signer, share in shares.items())
+            print(f"{name:28} {seed:4} {top1:6.1%} {low:6.1%}–{high:6.1%}  {row}", flush=True)
+    files.write_json(OUT / "ablation.json", result)
+
+
+if __name__ == "__main__":
+    main()
