@@ -36,9 +36,9 @@ class ModelSettings:
     Parameters
     ----------
     network
-        "aagcn", as published, or "light": the same graph convolutions and attention, with one graph of each sample for
-        all three subsets, convolutions of several reaches in the place of the 9×1 (`Branches`), and frames halved by
-        averaging pairs.
+        "aagcn", as published, or "light": graph convolutions and attention as in AAGCN, but with one graph of each
+        sample for all three subsets, smaller embeddings, convolutions of several reaches in the place of the 9×1
+        (`Branches`), and frames halved by averaging pairs, for the first time in the first block.
     width
         Factor on the channels of all blocks, which are then rounded to multiples of 8. 1 is the published network.
     dropout
@@ -67,17 +67,18 @@ class GraphConvolution(nn.Module):
     """Adaptive graph convolution with batch norm and residual.
 
     f_out = Σ_k W_k f_in (B_k + α C_k), C_k = tanh(θ_kᵀ φ_k / size): B_k is learned and starts as the skeleton, C_k is
-    each sample's own graph, and α starts at 0 (section III-B). Parameters of the three subsets lie side by side. With
-    `own` = 1 a sample has one graph C for all subsets.
+    each sample's own graph, and α starts at 0 (section III-B). Parameters of the three subsets lie side by side. The
+    light one has one graph C for all subsets, from embeddings of half the size.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, adjacency: Tensor, own: int = SUBSETS) -> None:
+    def __init__(self, channels_in: int, channels_out: int, adjacency: Tensor, light: bool = False) -> None:
         super().__init__()
-        self.own = own
+        self.own = 1 if light else SUBSETS
+        embedded = channels_out // (8 if light else 4)
         self.adjacency = nn.Parameter(adjacency.clone())
         self.alpha = nn.Parameter(torch.zeros(1))
         # Rows: θ of the (three) own graphs, then φ.
-        self.embed = nn.Linear(channels_in, 2 * own * (channels_out // 4))
+        self.embed = nn.Linear(channels_in, 2 * self.own * embedded)
         self.weight = nn.Parameter(torch.empty(SUBSETS, channels_out, channels_in))
         self.bias = nn.Parameter(torch.zeros(SUBSETS, channels_out))
         self.norm = nn.BatchNorm2d(channels_out)
@@ -85,7 +86,7 @@ class GraphConvolution(nn.Module):
         if channels_in != channels_out:
             self.residual = convolution(channels_in, channels_out)
         # Fan-out of one subset's 1×1 convolution, as though each were a module of its own.
-        nn.init.normal_(self.embed.weight, std=math.sqrt(2 / (channels_out // 4)))
+        nn.init.normal_(self.embed.weight, std=math.sqrt(2 / embedded))
         nn.init.zeros_(self.embed.bias)
         nn.init.normal_(self.weight, std=math.sqrt(2 / (channels_out * channels_in * SUBSETS)))
         # The block starts as its residual.
@@ -120,13 +121,14 @@ class Attention(nn.Module):
     All start at σ(0) = 0.5: their last layers start at zero.
     """
 
-    def __init__(self, channels: int, joints: int) -> None:
+    def __init__(self, channels: int, joints: int, light: bool = False) -> None:
         super().__init__()
+        squeezed = channels // (4 if light else 2)
         kernel = joints if joints % 2 else joints - 1
         self.spatial = nn.Conv1d(channels, 1, kernel, padding=kernel // 2)
         self.temporal = nn.Conv1d(channels, 1, KERNEL, padding=KERNEL // 2)
-        self.squeeze = nn.Linear(channels, channels // 2)
-        self.channel = nn.Linear(channels // 2, channels)
+        self.squeeze = nn.Linear(channels, squeezed)
+        self.channel = nn.Linear(squeezed, channels)
         nn.init.kaiming_normal_(self.squeeze.weight)
         nn.init.zeros_(self.squeeze.bias)
         for layer in (self.spatial, self.temporal, self.channel):
@@ -185,8 +187,8 @@ class LightBlock(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, stride: int, adjacency: Tensor, first: bool) -> None:
         super().__init__()
-        self.graph = GraphConvolution(channels_in, channels_out, adjacency, own=1)
-        self.attention = Attention(channels_out, adjacency.shape[-1])
+        self.graph = GraphConvolution(channels_in, channels_out, adjacency, light=True)
+        self.attention = Attention(channels_out, adjacency.shape[-1], light=True)
         self.temporal = Branches(channels_out)
         self.residual: nn.Module | None = None
         if not first:

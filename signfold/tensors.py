@@ -132,7 +132,12 @@ def clip_tensor(
     resting = {"keep": (), "mask": use.resting, "always": (use.other,)}[settings.rest]
     mirrored = settings.dominant == "right" and use.dominant == "left"
     shown = without(sign, resting)
-    facts = {**_facts(keypoints, settings), "mirrored": mirrored, "first_frame": span.start, "last_frame": span.stop - 1}
+    facts = {
+        **_facts(keypoints, settings),
+        "mirrored": mirrored,
+        "first_frame": span.start,
+        "last_frame": span.stop - 1,
+    }
     facts |= {f"resting_{side}": side in use.resting for side in SIDES}
     shown = mirror(shown) if mirrored else shown
     values = _joints_in_time(shown, times, aspect, settings)

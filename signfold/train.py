@@ -310,7 +310,9 @@ def logits_of(run: Run, role: str) -> NDArray[np.float32]:
     batches = in_order(len(samples), EVALUATION_BATCH)
     run.judged.eval()
     with torch.no_grad():
-        parts = [run.forward(run.judged, batch.x).cpu().numpy() for batch in load(run.shards, samples, batches, run.stream)]
+        parts = [
+            run.forward(run.judged, batch.x).cpu().numpy() for batch in load(run.shards, samples, batches, run.stream)
+        ]
     return np.concatenate(parts) if parts else np.empty((0, len(run.fold.labels)), np.float32)
 
 

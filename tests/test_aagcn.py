@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from signfold.aagcn import AAGCN, BLOCKS, KERNEL, ModelSettings, parameter_count
+from signfold.aagcn import AAGCN, BLOCKS, KERNEL, LIGHT_BLOCKS, Branches, ModelSettings, parameter_count
+from signfold.errors import SignfoldError
 from signfold.graph import spatial_partition
 from signfold.joints import layout
 
@@ -23,9 +24,9 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def small(classes: int = 5, channels: int = 3, width: float = 0.125) -> AAGCN:
+def small(classes: int = 5, channels: int = 3, width: float = 0.125, network: str = "aagcn") -> AAGCN:
     torch.manual_seed(0)
-    return AAGCN(ADJACENCY, channels, classes, ModelSettings(width=width))
+    return AAGCN(ADJACENCY, channels, classes, ModelSettings(network, width))
 
 
 def stirred(model: AAGCN) -> AAGCN:
@@ -141,8 +142,43 @@ def test_seed_network_has_about_3_9_million_parameters() -> None:
 
 
 @pytest.mark.parametrize("frames", [1, 9, 16, 19])
-def test_logits_have_one_column_per_class(frames: int) -> None:
-    assert small(classes=7).eval()(torch.randn(2, 3, frames, 27)).shape == (2, 7)
+@pytest.mark.parametrize("network", ["aagcn", "light"])
+def test_logits_have_one_column_per_class(frames: int, network: str) -> None:
+    assert small(classes=7, network=network).eval()(torch.randn(2, 3, frames, 27)).shape == (2, 7)
+
+
+def test_the_lighter_network_has_less_than_half_of_the_parameters() -> None:
+    graph = spatial_partition(layout("hands_arms_46"))
+    assert parameter_count(AAGCN(graph, 2, 226, ModelSettings("light"))) == 1_562_256
+
+
+def test_the_lighter_network_halves_the_frames_three_times_by_means_of_pairs() -> None:
+    model, lengths = small(network="light").eval(), []
+    for block in model.blocks:
+        block.register_forward_hook(lambda _module, _inputs, output: lengths.append(output.shape[-1]))
+    model(torch.randn(2, 3, 20, 27))
+    assert lengths == [10, 10, 10, 10, 5, 5, 5, 3, 3, 3]
+    assert [stride for _, stride in LIGHT_BLOCKS].count(2) == 3
+    y = torch.arange(5.0).view(1, 1, 1, 5)
+    assert model.blocks[0]._fewer(y).flatten().tolist() == [0.5, 2.5, 4]
+
+
+def test_branches_reach_as_far_as_they_say() -> None:
+    torch.manual_seed(0)
+    branches = Branches(8).eval()
+    y = torch.randn(1, 8, 3, 21)
+    changed = y.clone()
+    changed[..., 10] += 100
+    with torch.no_grad():
+        moved = (branches(changed) - branches(y)).abs().sum(2)[0] > 1e-4
+    for quarter, reach in zip(moved.split(2), ([8, 9, 10, 11, 12], [6, 8, 10, 12, 14], [9, 10, 11], [10]), strict=True):
+        assert set(torch.nonzero(quarter.any(0)).flatten().tolist()) <= set(reach)
+        assert quarter.any(0)[reach[0]] or quarter.any(0)[reach[-1]] or len(reach) == 3
+
+
+def test_an_unknown_network_is_an_error_that_names_the_known() -> None:
+    with pytest.raises(SignfoldError, match="'small', expected aagcn or light"):
+        ModelSettings("small")
 
 
 def test_width_is_rounded_to_multiples_of_eight() -> None:
@@ -160,12 +196,15 @@ def test_attention_starts_at_one_half_and_alpha_at_zero() -> None:
     torch.testing.assert_close(model.blocks[0].attention(y), y * 1.5**3)
 
 
-def test_gradients_reach_every_parameter() -> None:
+@pytest.mark.parametrize("network", ["aagcn", "light"])
+def test_gradients_reach_every_parameter(network: str) -> None:
     # With the batch's own statistics, a bias before batch norm has no gradient, rightly: use fixed statistics.
-    model, x = stirred(small()), torch.randn(4, 3, 12, 27)
+    model, x = stirred(small(width=0.25, network=network)), torch.randn(4, 3, 12, 27)
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
             module.momentum = 1.0
+    for block in model.blocks:  # so small a layer may have no unit alive
+        torch.nn.init.constant_(block.attention.squeeze.bias, 5)
     model(x)
     model.eval()(x).square().sum().backward()
     without = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]

@@ -153,3 +153,9 @@ def test_with_two_signers_validation_may_share_the_one_who_trains_but_not_the_te
     moved = first(tmp_path, "test")["sample_id"]
     change(tmp_path / "fold-1.parquet", lambda row: row | {"role": "val"} if row["sample_id"] == moved else row)
     assert_stopped(tmp_path, "val and test")
+
+
+def test_nobody_validates_only_where_the_folds_say_so(tmp_path):
+    run(tmp_path, people(), k=3, val=0)
+    audit(paths(tmp_path), tmp_path / "audit.json")
+    assert json.loads((tmp_path / "audit.json").read_text())["folds"]["fold-1"]["clips"]["val"] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -160,7 +161,50 @@ def test_variation_leaves_the_original_alone_and_nothing_is_nothing() -> None:
     before = x.copy()
     vary(x)
     assert_array_equal(x, before)
-    assert vary(x, settings=Augmentation(0, 0, 0, 0, 0, False)) is x
+    assert vary(x, settings=STILL) is x
+
+
+STILL = Augmentation(0, 0, 0, 0, 0)
+
+
+def test_dropped_joints_are_missing_throughout_and_nothing_else_changes() -> None:
+    x = clips(200)
+    varied = vary(x, settings=replace(STILL, joint_drop=0.2))
+    lost = np.isnan(varied) & ~np.isnan(x)
+    assert_array_equal(varied[~lost], x[~lost])
+    assert_array_equal(lost.any((1, 2)), (np.isnan(varied) | np.isnan(x)).all((1, 2)) & lost.any((1, 2)))
+    assert 0.17 < lost[:, 0, 0].mean() < 0.23
+
+
+def test_dropped_frames_are_missing_altogether_and_nothing_else_changes() -> None:
+    x = clips(200)
+    gone = np.isnan(vary(x, settings=replace(STILL, frame_drop=0.2)))
+    whole = gone.all((1, 3))
+    assert_array_equal(gone & ~whole[:, None, :, None], np.isnan(x) & ~whole[:, None, :, None])
+    assert 0.17 < whole.mean() < 0.23
+
+
+def test_a_dropped_hand_is_one_of_two_for_half_of_the_clip_at_most() -> None:
+    x = np.random.default_rng(0).normal(size=(200, 2, 10, 27)).astype(np.float32)
+    gone = np.isnan(vary(x, settings=replace(STILL, hand_drop=0.5)))
+    left, right = (gone[..., list(LAYOUT.hand(side))].all((1, 3)) for side in ("left", "right"))
+    assert not (left & right).any()
+    assert {1, 5} <= set(left.sum(1)) <= set(range(6))
+    assert 0.4 < (left | right).any(1).mean() < 0.6
+    assert not gone[..., [v for v in range(27) if v not in LAYOUT.hand("left") + LAYOUT.hand("right")]].any()
+
+
+def test_a_hand_that_is_alone_is_not_dropped() -> None:
+    x = clips(50)
+    x[..., list(LAYOUT.hand("right"))] = NAN
+    assert_array_equal(vary(x, settings=replace(STILL, hand_drop=1.0)), x)
+
+
+def test_dropping_changes_no_other_draw_and_depends_on_the_sample_alone() -> None:
+    x, both = clips(), replace(ALL, joint_drop=0.3, frame_drop=0.1, hand_drop=0.5)
+    there = ~np.isnan(vary(x, settings=both))
+    assert_array_equal(vary(x, settings=both)[there], vary(x)[there])
+    assert_array_equal(vary(x, settings=both)[2:4], vary(x[2:4], [2, 3], settings=both))
 
 
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 3))

@@ -264,3 +264,9 @@ class TestOfficial:
     def test_a_missing_part_is_an_error_that_names_it(self, tmp_path, splits, empty):
         with pytest.raises(SignfoldError, match=rf"folds/official.*{empty}.*folds\.method"):
             run(tmp_path, self.with_splits(**splits), method="official")
+
+
+def test_without_validation_signers_nobody_validates_and_all_others_train(tmp_path):
+    built = run(tmp_path, people(), k=3, val=0)
+    for fold in built.values():
+        assert set(roles(fold).values()) == {"train", "test"}

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from signfold.errors import SignfoldError
 from signfold.files import read_metadata, read_parquet, write_parquet
 from signfold.frames import VIDEOS_SCHEMA, Keypoints, to_table
-from signfold.hands import mirror, use_of_hands
+from signfold.hands import mirror, signing, use_of_hands
 from signfold.joints import POSE, layout
 from signfold.normalise import reference
 from signfold.resample import pad, uniform
@@ -255,6 +255,42 @@ class TestHands:
         assert facts["imputed_left"] == pytest.approx(0.15)
         assert (facts["seen_right"], facts["imputed_right"], facts["longest_gap"]) == (0, 1, 2)
         assert facts["seen_any"] == pytest.approx(0.85)
+
+    @pytest.mark.parametrize("side", ["left", "right"])
+    def test_always_shows_one_hand_whatever_the_other_does(self, side):
+        keypoints = signer(signing=side, other="signs")
+        tensor, facts = clip_tensor(keypoints, WIDTH, HEIGHT, TensorSettings(rest="always"))
+        assert not (facts["resting_left"] or facts["resting_right"])
+        assert np.isnan(tensor[..., joints("left")]).all()
+        assert not np.isnan(tensor[..., joints("right")]).any()
+
+
+class TestSpan:
+    def lowered(self, *frames, side="right"):
+        """A signer whose signing wrist hangs in these frames."""
+        keypoints = signer()
+        pose = keypoints.pose.copy()
+        pose[list(frames), POSE.index(f"{side}_wrist"), 1] = 0.9
+        return replace(keypoints, pose=pose)
+
+    def test_a_sign_is_from_the_first_to_the_last_raised_hand_with_all_between(self):
+        keypoints = self.lowered(0, 1, 2, 9, 17, 18, 19)
+        assert signing(keypoints, HEIGHT / WIDTH) == slice(3, 17)
+        tensor, facts = clip_tensor(keypoints, WIDTH, HEIGHT, TensorSettings(span="sign", frames=14))
+        assert (facts["first_frame"], facts["last_frame"], facts["frames"]) == (3, 16, 20)
+        whole = tensor_of(keypoints, frames=20)
+        np.testing.assert_allclose(tensor[..., joints("right")], whole[:, 3:17, joints("right")], atol=1e-5)
+
+    def test_either_hand_counts(self):
+        assert signing(signer(signing="left"), HEIGHT / WIDTH) == slice(0, 20)
+
+    def test_where_no_hand_is_ever_raised_or_nobody_seen_all_frames_stay(self):
+        assert signing(self.lowered(*range(20)), HEIGHT / WIDTH) == slice(0, 20)
+        assert signing(forget(signer(), pose=slice(None)), HEIGHT / WIDTH) == slice(0, 20)
+
+    def test_a_whole_clip_has_all_its_frames(self):
+        _, facts = clip_tensor(self.lowered(0, 19), WIDTH, HEIGHT, TensorSettings())
+        assert (facts["first_frame"], facts["last_frame"]) == (0, 19)
 
 
 class TestShard:

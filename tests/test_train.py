@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,11 +148,11 @@ class Killed(BaseException):
     """Stands for a kill: nothing may catch it."""
 
 
-@pytest.mark.parametrize(("at", "optimiser"), [(2, "adamw"), (4, "sgd"), (6, "adamw")])
+@pytest.mark.parametrize(("at", "optimiser", "ema"), [(2, "adamw", 0.0), (4, "sgd", 0.9), (6, "adamw", 0.9)])
 def test_stopped_and_rerun_ends_with_the_same_bits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, optimiser: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, optimiser: str, ema: float
 ) -> None:
-    settings = TrainingSettings(epochs=3, batch_size=8, optimiser=optimiser)
+    settings = TrainingSettings(epochs=3, batch_size=8, optimiser=optimiser, ema=ema)
     whole, stopped = example(tmp_path / "a"), example(tmp_path / "b")
     run(whole, settings)
     monkeypatch.setattr(training, "SAVE_EVERY_SECONDS", 0.0)
@@ -232,6 +233,33 @@ def test_without_validation_the_last_epoch_is_taken(tmp_path: Path) -> None:
     metrics = run(given, TrainingSettings(epochs=2, batch_size=8, patience=1))
     assert (metrics["select"], metrics["best_epoch"], metrics["n_val"]) == ("last", 2, 0)
     assert metrics["val"] == {"top1": None, "top5": None, "loss": None}
+
+
+def test_the_running_mean_of_the_weights_is_what_is_kept_and_judged(tmp_path: Path) -> None:
+    plain, mean = example(tmp_path / "a"), example(tmp_path / "b")
+    settings = TrainingSettings(epochs=2, batch_size=8, select="last")
+    run(plain, settings)
+    run(mean, replace(settings, ema=0.5))
+    # Six steps: the mean starts as the first step's weights and moves half of the way to each later step's.
+    states: list[dict[str, torch.Tensor]] = []
+    steps = example(tmp_path / "c")
+    original = training.train_step
+
+    def noting(this: Any, *arguments: Any) -> None:
+        original(this, *arguments)
+        states.append({name: value.detach().clone() for name, value in this.model.state_dict().items()})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "train_step", noting)
+        run(steps, settings)
+    expected = states[0]
+    for state in states[1:]:
+        expected = {name: (value + state[name]) / 2 for name, value in expected.items()}
+    found = load_model(mean.out)[0].state_dict()
+    for name, value in found.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-6)
+    assert weights(mean) != weights(plain)
 
 
 def test_last_takes_the_last_epoch(tmp_path: Path) -> None:
