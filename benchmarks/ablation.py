@@ -3,10 +3,11 @@
     python benchmarks/ablation.py results/letters26                 # every variant, seed 0
     python benchmarks/ablation.py results/letters26 base mirror --seeds 0 1 2
 
-Needs the keypoints of a dataset (`snakemake ... --until folds`). Every signer validates once: in each of three folds
-three signers validate, one is set aside for a test that nobody looks at, and five train. Each variant is the base recipe with
-the named change; its accuracy is that of the last epoch, pooled over all validation signers. Runs that are done are kept
-in results/bench/ablation/, so it can be stopped and goes on. Prints a table, writes results/bench/ablation.json.
+Needs the keypoints of a dataset (`snakemake ... --until folds`). Every signer validates once: in each of three folds a
+third of the signers validate, one is set aside for a test that nobody looks at, and the others train. Each variant is the
+base recipe with the named change; its accuracy is that of the last epoch, pooled over all validation signers. The network
+is a small one, so that it takes minutes for each variant on a core. Runs that are done are kept in results/bench/ablation/,
+so it can be stopped and goes on. Prints a table, writes results/bench/ablation.json.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ OUT = Path("results/bench")
 FOLDS = 3
 Change = dict[str, dict[str, Any]]  # section of the configuration: keys
 BASE: Change = {
-    "tensors": {"frames": 24, "rest": "always", "span": "sign"},
-    "model": {"network": "light", "width": 0.5},
-    "training": {"select": "last", "epochs": 60},
+    "tensors": {"frames": 16, "rest": "always", "span": "sign"},
+    "model": {"network": "light", "width": 0.25},
+    "training": {"select": "last", "epochs": 40},
 }
 VARIANTS: dict[str, Change] = {
     "base": {},
@@ -130,7 +131,7 @@ def run(folder: Path, fold: str, name: str, stream: str, seed: int, change: Chan
 
 
 def validated(folder: Path, predictions: list[list[Path]]) -> pd.DataFrame:
-    """Return for each clip by whom it is and whether the streams, fused by 2:2:1:1, are right; per fold a list of streams."""
+    """Return for each clip by whom it is, and whether the fused streams (2:2:1:1, a list for each fold) are right."""
     signer = files.read_parquet(folder / "items.parquet").to_pandas().set_index("sample_id")["signer"]
     parts = []
     for streams in predictions:

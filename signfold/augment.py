@@ -160,7 +160,7 @@ def dropped(
     gone = (joints < settings.joint_drop)[None, :] | (moments < settings.frame_drop)[:, None]
     hands = [list(layout.hand(side)) for side in SIDES]
     # A hand that is alone is the sign.
-    if chance < settings.hand_drop and all((~np.isnan(x[0][:, hand])).any() for hand in hands):
+    if chance < settings.hand_drop and all(np.isfinite(x[0][:, hand]).any() for hand in hands):
         lost = max(1, round(frames * length / 2))
         first = int(start * (frames - lost + 1))
         gone[first : first + lost, hands[int(side < 0.5)]] = True

@@ -15,7 +15,7 @@ from signfold.joints import HAND, POSE, SIDES, mirrored
 TIMES, MORE = 1.5, 0.05
 # A hand used less than this, and less than half as much as the other, rests.
 RESTING = 0.25
-# A wrist no lower than this below its elbow, in shoulder widths, is raised: forearms of a signer are about level at least.
+# A wrist no lower than this below its elbow, in shoulder widths, is raised: signers hold their forearms about level.
 LOWERED = 0.1
 
 

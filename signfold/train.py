@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -77,7 +77,7 @@ class Run:
     @property
     def judged(self) -> AAGCN:
         """The network that validates, tests and is kept: the running mean of the weights where one is wanted."""
-        return self.model if self.averaged is None else self.averaged.module
+        return self.model if self.averaged is None else cast(AAGCN, self.averaged.module)
 
     def forward(self, model: AAGCN, x: NDArray[np.float32]) -> Tensor:
         """Return float32 logits of a batch."""
@@ -155,7 +155,7 @@ def begin(threads: int) -> None:
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # That would fill all new memory first, in case somebody reads what was never written: 8 % of a step.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     keep_freed_memory()
 

@@ -7,10 +7,10 @@ INDEX = 1
 KEYPOINTS = 1
 # What the extractor finds: part of what the store is addressed by, too.
 EXTRACTOR = 2
-TENSORS = 1
+TENSORS = 2
 MANIFEST = 1
 FOLDS = 1
-TRAIN = 1
+TRAIN = 2
 BASELINES = 1
 EVALUATE = 2
 REPORT = 3
