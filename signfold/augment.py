@@ -155,12 +155,12 @@ def dropped(
     # A generator of its own: switching these on does not change what the other variations draw.
     generator = np.random.default_rng((*key, 1))
     _, frames, count = x.shape
-    joints, moments = generator.random(count), generator.random(frames)
+    joints, moments = generator.random((count,)), generator.random((frames,))
     chance, side, start, length = generator.random(4)
     gone = (joints < settings.joint_drop)[None, :] | (moments < settings.frame_drop)[:, None]
     hands = [list(layout.hand(side)) for side in SIDES]
     # A hand that is alone is the sign.
-    if chance < settings.hand_drop and all(np.isfinite(x[0][:, hand]).any() for hand in hands):
+    if chance < settings.hand_drop and all(np.isfinite(x[:1, :, hand]).any() for hand in hands):
         lost = max(1, round(frames * length / 2))
         first = int(start * (frames - lost + 1))
         gone[first : first + lost, hands[int(side < 0.5)]] = True
