@@ -39,7 +39,7 @@ test-slurm: setup ## run the demo, and much that goes wrong, on a SLURM of one n
 bench-keypoints: setup ## measure extraction beside the models alone and the plain way (15 minutes)
 	@$(BIN)/python benchmarks/keypoints.py 2>/dev/null
 
-bench-training: setup ## measure the network beside a plain one
+bench-training: setup ## measure both networks beside a plain one (10 minutes)
 	@$(BIN)/python benchmarks/training.py
 
 bench-repair: setup ## measure repaired joints against the true ones of rendered clips

@@ -6,7 +6,7 @@
 Needs the keypoints of a dataset (`snakemake ... --until folds`). Every signer validates once: in each of three folds
 a third of the signers validate, one is set aside for a test that nobody looks at, and the others train. Each variant is
 the base recipe with the named change; its accuracy is that of the last epoch, pooled over all validation signers. The
-network is a small one, so that a variant takes minutes on a core. Runs that are done are kept in results/bench/ablation,
+network is a small one: a variant takes minutes on a core. Runs that are done are kept in results/bench/ablation,
 so it can be stopped and goes on. Prints a table, writes results/bench/ablation.json.
 """
 

@@ -110,3 +110,11 @@ def test_a_dataset_is_its_preset_with_its_own_keys_over_it() -> None:
 def test_numbers_on_the_command_line_are_numbers() -> None:
     given = {"training": {"epochs": "2", "mirror": "true"}, "streams": ["joint"], "seed": 3}
     assert config.typed(given) == {"training": {"epochs": 2, "mirror": True}, "streams": ["joint"], "seed": 3}
+
+
+@pytest.mark.parametrize("recipe", sorted((CONFIG / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_recipe_is_a_configuration_to_lay_over_the_defaults(recipe: Path) -> None:
+    over = yaml.safe_load(recipe.read_text())
+    check(**over)
+    for section, keys in over.items():
+        SECTIONS[section](**{**default()[section], **keys})
