@@ -5,8 +5,9 @@
 All have T = 80 frames, V = 46 joints, the published width and 226 classes: 3.9 million parameters, 1.6 million for the
 lighter one. The plain one is written as the papers' equations and code have it: (N, C, T, V), a convolution for each of
 the three subsets, each attention multiplied out, AdamW, in fp32, as torch comes. signfold's run as `signfold.train`
-does, in bfloat16 where the processor multiplies it. Each has a process of its own, and they take turns, so that whatever
-else the machine does meets all; the ratios are medians over the turns. Prints a table, writes results/bench/training.json.
+does, in bfloat16 where the processor multiplies it. Each has a process of its own, and they take turns, so that
+whatever else the machine does meets all; the ratios are medians over the turns. Prints a table, writes
+results/bench/training.json.
 """
 
 from __future__ import annotations
@@ -179,9 +180,8 @@ def main() -> None:
         process.stdin.close()
         process.wait()
     write_json(OUT, result)
-    print(
-        f"{result['ours']['parameters']:,} and {result['light']['parameters']:,} parameters, batches of {BATCH}, {result['ours']['precision']}"
-    )
+    counts = " and ".join(f"{result[way]['parameters']:,}" for way in ("ours", "light"))
+    print(f"{counts} parameters, batches of {BATCH}, {result['ours']['precision']}")
     for kind in TURNS:
         rates = " ".join(f"{way} {result[f'{way}_{kind}_samples_s']:.2f}" for way in ways)
         print(f"{kind}: samples/s {rates}")
