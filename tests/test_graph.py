@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from signfold.graph import hops_to_root, normalised_adjacency, spatial_partition
-from signfold.joints import LAYOUTS, Layout, layout
+from signfold.joints import JOINTS, LAYOUTS, Layout, layout
 
 CHAIN = Layout("chain", (("b", "a"), ("c", "b"), ("d", "b")))
 
@@ -44,3 +46,24 @@ def test_subsets_follow_the_bones(name: str) -> None:
     # A bone is (joint, parent); an entry is (giver, taker).
     assert {tuple(pair) for pair in np.argwhere(centrifugal)} == set(skeleton.edges)
     assert {tuple(pair) for pair in np.argwhere(centripetal)} == {(p, c) for c, p in skeleton.edges}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_bones_are_short_on_real_keypoints(shared: Path, name: str) -> None:
+    """As the seed wired them, a wrist would hang on the tip of another finger, and a shoulder on a heel."""
+    frames = np.concatenate([np.load(shared / f"holistic33/{word}.npz")["sequences"] for word in ("hello", "coffee")])
+    frames = frames.reshape(-1, 258)
+    pose, hands = frames[:, :132].reshape(-1, 33, 4)[..., :3], frames[:, 132:].reshape(-1, 42, 3)
+    points = np.concatenate([pose, hands], axis=1)[..., :2] * [1, 0.75]
+    points[(points == 0).all(-1)] = np.nan
+    where = {joint: points[:, JOINTS.index(joint)] for joint in JOINTS}
+    width = np.nanmedian(np.linalg.norm(where["left_shoulder"] - where["right_shoulder"], axis=1))
+    lengths = {
+        (child, parent): np.nanmedian(np.linalg.norm(where[child] - where[parent], axis=1)) / width
+        for child, parent in layout(name).bones
+    }
+    hand = {bone: length for bone, length in lengths.items() if all("_hand_" in joint for joint in bone)}
+    assert max(lengths.values()) < 1.5
+    assert max(hand.values()) < 0.5
+    # The wrist of the pose and that of the hand are one place.
+    assert all(lengths.get((f"{side}_hand_wrist", f"{side}_wrist"), 0) < 0.2 for side in ("left", "right"))
