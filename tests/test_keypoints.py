@@ -240,7 +240,7 @@ def signers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_killed_twenty_times_at_random_moments_a_rerun_has_the_same_bytes(signers: Path, tmp_path: Path) -> None:
     killing = Path(__file__).with_name("killing.py")
     done = subprocess.run(
-        [sys.executable, killing, signers, tmp_path, "0"], capture_output=True, text=True, check=False, timeout=600
+        [sys.executable, killing, signers, tmp_path, "0"], capture_output=True, text=True, check=False, timeout=1800
     )
     assert done.returncode == 0, done.stderr
     assert re.search(r"(1[5-9]|20) of 20 killed", done.stdout)

@@ -308,7 +308,7 @@ def test_browser_draws_every_figure_without_a_word_of_complaint(nasty: Path, tmp
         f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000", "--enable-logging=stderr", "--v=0",
         f"--log-net-log={log}", "--window-size=1280,2000", *options, "--dump-dom", (nasty / "report.html").as_uri(),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     assert console == []
     assert done.stdout.count('class="main-svg"') >= len(page.specs)
