@@ -24,7 +24,7 @@ def job(log: str | Path, threads: int) -> Iterator[None]:
     Parameters
     ----------
     log
-        The rule's log. What an interrupted job left in it stays above.
+        The rule's log.
     threads
         How many threads the libraries may start.
     """

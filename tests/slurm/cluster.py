@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from getpass import getuser
 from pathlib import Path
 
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "sinfo", "scontrol", "scancel")
+# setpriv ends a daemon when the tests are killed: nothing of an earlier run is in the way of the next.
+DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "sinfo", "scontrol", "scancel", "setpriv")
 SBIN = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 # More processors than there are, so that a job of four threads fits on any machine. Without control groups memory is
 # watched by looking every second; `config_overrides` believes what is written here.
@@ -23,8 +27,8 @@ AuthInfo=socket={folder}/munge/socket
 CryptoType=crypto/munge
 SlurmUser={user}
 SlurmdUser={user}
-SlurmctldPort=16817
-SlurmdPort=16818
+SlurmctldPort={ports[0]}
+SlurmdPort={ports[1]}
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -49,6 +53,15 @@ MinJobAge=900
 NodeName={host} NodeAddr=127.0.0.1 CPUs=8 RealMemory=64000 State=UNKNOWN
 PartitionName=cpu Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on, each another."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
 
 
 def missing() -> list[str]:
@@ -77,7 +90,7 @@ class Cluster:
         key.write_bytes(secrets.token_bytes(128))
         key.chmod(0o400)
         host = os.uname().nodename.split(".")[0]
-        conf = CONF.format(folder=self.folder, host=host, user=getuser())
+        conf = CONF.format(folder=self.folder, host=host, user=getuser(), ports=free_ports(2))
         (self.folder / "slurm.conf").write_text(conf, encoding="utf-8")
         munge = [f"--{name}-file={self.folder}/munge/{name}" for name in ("key", "pid", "log", "seed")]
         # Inside a job, Snakemake's plugin forgets SLURM_CONF.
@@ -100,7 +113,11 @@ class Cluster:
         """Start a daemon in the foreground, which makes it our child."""
         with (self.folder / f"{program}.out").open("ab") as out:
             self.processes[program] = subprocess.Popen(
-                [program, *arguments], env=self.environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL
+                [*DIES_WITH_US, program, *arguments],
+                env=self.environment,
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
             )
 
     def end(self, program: str) -> None:
@@ -117,7 +134,7 @@ class Cluster:
         """Cancel what still runs, and end the daemons."""
         if "slurmctld" in self.processes:
             self.command("scancel", "--user", getuser())
-            self.wait(lambda: not self.command("squeue", "-h"), seconds=30)
+            self.wait(lambda: not self.command("squeue", "-h"), seconds=60)
         for program in reversed(list(self.processes)):
             self.end(program)
 
@@ -130,18 +147,20 @@ class Cluster:
         """Return the ids of the jobs in these states."""
         return self.command("squeue", "-h", "-r", "-o", "%i", f"--states={','.join(states)}").split()
 
-    def wait(self, happens: object, seconds: float = 60) -> None:
-        """Wait until something is true.
+    def wait(self, happens: Callable[[], object], seconds: float = 300) -> None:
+        """Wait until something is true: long, because a busy machine makes everything late.
 
         Raises
         ------
-        TimeoutError
-            If it is not in time; with the ends of the daemons' logs.
+        RuntimeError
+            If a daemon has ended, or it is not true in time; with the ends of the daemons' logs.
         """
         deadline = time.monotonic() + seconds
-        while not happens():  # type: ignore[operator]
-            if time.monotonic() > deadline:
+        while not happens():
+            ended = [name for name, process in self.processes.items() if process.poll() is not None]
+            if ended or time.monotonic() > deadline:
                 logs = [*self.folder.glob("*.log"), *self.folder.glob("*.out"), *self.folder.glob("munge/log")]
                 ends = "\n".join(f"{path.name}:\n{path.read_text()[-1500:]}" for path in logs)
-                raise TimeoutError(f"not in {seconds} s. The daemons say:\n{ends}")
+                why = f"{', '.join(ended)} ended" if ended else f"not in {seconds} s"
+                raise RuntimeError(f"{why}. The daemons say:\n{ends}")
             time.sleep(0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
@@ -43,7 +44,7 @@ SLURM += ["--slurm-init-seconds-before-status-checks", "2"]
 def cluster() -> Iterator[Cluster]:
     """A running SLURM; its folder has a short name, because sockets' names are short."""
     if missing():
-        pytest.skip(f"no SLURM here: {', '.join(missing())} not found; on Debian: apt-get install slurm-wlm munge")
+        pytest.fail(f"no SLURM here: {', '.join(missing())} not found; on Debian: apt-get install slurm-wlm munge")
     with tempfile.TemporaryDirectory(prefix="signfold-slurm-") as folder:
         found = Cluster(Path(folder))
         try:
@@ -108,7 +109,7 @@ def start(cluster: Cluster) -> Iterator[Start]:
 
 
 def finish(process: subprocess.Popen[bytes], folder: Path) -> str:
-    process.wait(timeout=420)
+    process.wait(timeout=900)
     said = (folder / "said.txt").read_text()
     assert process.returncode == 0, said[-6000:]
     return said
@@ -126,7 +127,9 @@ def test_the_profile_makes_the_same_bytes_as_a_local_run(
     ran = cluster.command("squeue", "-h", "-r", "--states=all", "-o", "%i %k %C %T").splitlines()
     # Both shards in one array; what takes seconds in no job at all.
     assert sum("_" in line.split()[0] and "rule_keypoints" in line for line in ran) == 2
-    assert {line.split()[1].split("_")[1] for line in ran} == {"keypoints", "tensors", "baselines", "shuffled", "train"}
+    submitted = {line.split()[1].split("_")[1] for line in ran}
+    assert {"keypoints", "tensors", "train"} <= submitted
+    assert not submitted & {"index", "items", "manifest", "folds", "audit", "evaluate", "figures", "report"}
     assert all(line.endswith("COMPLETED") for line in ran), ran
     # Logs of jobs that went well are deleted; plugin 2.8.0 looks for an array's in the wrong folder.
     assert {path.parent.name for path in (folder / ".snakemake/slurm_logs").glob("**/*.log")} == {"rule_keypoints"}
@@ -160,12 +163,12 @@ def test_what_befalls_jobs_costs_no_extraction_twice(
 
     def another_video(known: int | None = None) -> None:
         before = watch.count() if known is None else known
-        cluster.wait(lambda: watch.count() > before, seconds=180)
+        cluster.wait(lambda: watch.count() > before)
 
     # More memory with each attempt, but the first gets too little, as a job that is larger than was thought.
     scarce = ["--set-resources", "keypoints:mem_mb=150 if attempt == 1 else 2000"]
     snakemake = start(folder, "--retries", "3", *scarce, *target)
-    cluster.wait(lambda: len(jobs("failed", "out_of_memory")) == 1, seconds=180)
+    cluster.wait(lambda: len(jobs("failed", "out_of_memory")) == 1)
     assert watch.count() == 0
 
     another_video(0)
@@ -183,7 +186,7 @@ def test_what_befalls_jobs_costs_no_extraction_twice(
     )
     assert second.returncode != 0
     assert "Directory cannot be locked" in second.stdout + second.stderr
-    cluster.wait(lambda: jobs("timeout") == hanging, seconds=120)
+    cluster.wait(lambda: jobs("timeout") == hanging)
 
     # Snakemake is killed, and its job too, as when the login node and the cluster go down together.
     another_video()
@@ -195,7 +198,7 @@ def test_what_befalls_jobs_costs_no_extraction_twice(
 
     subprocess.run([*COMMAND, "--unlock"], cwd=folder, check=True, capture_output=True)
     again = start(folder, *target)
-    cluster.wait(lambda: bool(jobs("running")), seconds=180)
+    cluster.wait(lambda: bool(jobs("running")))
     cluster.end("slurmctld")
     cluster.start_controller()
     said = finish(again, folder)
@@ -214,7 +217,7 @@ def test_a_training_that_slurm_queues_again_ends_with_the_same_weights(
 ) -> None:
     """As when a node fails: the job is ended in the middle of training, queued again, and goes on at its checkpoint."""
     model = "results/demo/models/fold-1/joint/model.safetensors"
-    longer = ["--config", "training={epochs: 150}", "--set-resources", "train:gpu=0", "--", model]
+    longer = ["--config", "training={epochs: 80}", "--set-resources", "train:gpu=0", "--", model]
     weights = []
     for name in ("whole", "again"):
         folder = shutil.copytree(local, tmp_path / name)
@@ -222,15 +225,14 @@ def test_a_training_that_slurm_queues_again_ends_with_the_same_weights(
         snakemake = start(folder, *longer)
         if name == "again":
             history = folder / Path(model).with_name("history.csv")
-            cluster.wait(lambda h=history: h.exists() and h.read_text().count("\n") > 10, seconds=180)
+            cluster.wait(lambda h=history: h.exists() and h.read_text().count("\n") > 10)
             (training,) = set(cluster.jobs("running")) - earlier
             cluster.command("scontrol", "requeue", training)
-            cluster.wait(lambda job=training: job in cluster.jobs("pending"), seconds=60)
+            cluster.wait(lambda job=training: job in cluster.jobs("pending"))
             # SLURM gives the node two minutes to recover.
             cluster.command("scontrol", "update", f"jobid={training}", "StartTime=now")
         finish(snakemake, folder)
         weights.append((folder / model).read_bytes())
-    said = (folder / "results/demo/logs/train/fold-1/joint.log").read_text()
-    assert "going on at epoch" in said
-    assert said.count("epoch 5 ") == 1, "it did not go on, it began again"
+    went_on = re.search(r"going on at epoch (\d+)", (folder / "results/demo/logs/train/fold-1/joint.log").read_text())
+    assert went_on and int(went_on[1]) > 10, "it did not go on, it began again"
     assert weights[0] == weights[1]
