@@ -22,6 +22,7 @@ from signfold.graph import spatial_partition
 from signfold.holistic import Holistic
 from signfold.joints import layout
 from signfold.keypoints import KeypointSettings
+from signfold.recipe import TrainingSettings, precision
 from signfold.tensors import TensorSettings
 
 # Every clip's keypoints lie in the store and in its shard.
@@ -63,7 +64,7 @@ class Plan:
     keypoint_bytes, tensor_bytes
         On disk: keypoints in the store and in the shards, and tensors.
     training_seconds
-        Of all networks, one after the other, on `device`.
+        Of all networks, one after the other, on `device`; on a CPU, of one core.
     networks, device
         How many are trained, and on what.
     """
@@ -129,20 +130,28 @@ def scaled(values: Sequence[float], total: int) -> tuple[float, float]:
 
 
 def step_seconds(
-    tensors: TensorSettings, model: ModelSettings, batch: int, classes: int, device: torch.device
+    tensors: TensorSettings, model: ModelSettings, settings: TrainingSettings, classes: int, device: torch.device
 ) -> float:
-    """Return how long one training step takes, without its data: the second of two."""
+    """Return how long one training step takes, without its data: the second of two.
+
+    On a CPU it is the processor time of one core, so that what else the machine does makes no difference.
+    """
     places = layout(tensors.layout)
-    shape = (batch, len(tensors.channels) + 1, tensors.frames, len(places.joints))
+    shape = (settings.batch_size, len(tensors.channels) + 1, tensors.frames, len(places.joints))
+    dtype = precision(settings, device)
     network = AAGCN(spatial_partition(places), shape[1], classes, model).to(device)
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
+    # Several threads spin while they wait for each other, which is processor time too.
+    torch.set_num_threads(1)
     start = 0.0
     for _ in range(2):
-        start = time.perf_counter()
-        logits = network(torch.rand(shape, device=device))
-        torch.nn.functional.cross_entropy(logits, torch.zeros(batch, dtype=torch.long, device=device)).backward()
+        start = clock()
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            logits = network(torch.rand(shape, device=device)).float()
+        torch.nn.functional.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=device)).backward()
         if device.type == "cuda":
             torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def training(settings: Mapping[str, Any], found: index.Index, device: torch.device) -> tuple[float, int]:
@@ -153,10 +162,10 @@ def training(settings: Mapping[str, Any], found: index.Index, device: torch.devi
     folds = foldnames.FoldSettings(**settings["folds"])
     names = foldnames.fold_names(foldnames.count_groups((s.signer for s in found.samples), folds), folds)
     tensors, model = TensorSettings(**settings["tensors"]), ModelSettings(**settings["model"])
-    batch, networks = settings["training"]["batch_size"], len(names) * len(settings["streams"])
-    step = step_seconds(tensors, model, batch, len({sample.label for sample in found.samples}), device)
+    train, networks = TrainingSettings(**settings["training"]), len(names) * len(settings["streams"])
+    step = step_seconds(tensors, model, train, len({sample.label for sample in found.samples}), device)
     items = len(found.samples) * (1 - 1 / max(2, len(names)))
-    return networks * settings["training"]["epochs"] * items / batch * step, networks
+    return networks * train.epochs * items / train.batch_size * step, networks
 
 
 def plan(file: str | Path | None, name: str | None = None, sample: int = 5) -> Plan:
@@ -224,7 +233,7 @@ def describe(found: Plan, workers: int) -> str:
             f"keypoints: {duration(seconds)} of one core (± {off / max(seconds, 1e-9):.0%}), so about "
             f"{duration(seconds / workers)} with {workers} workers",
             f"training: at most {duration(found.training_seconds)} for {found.networks} networks one after the other, "
-            f"on this machine's {found.device}",
+            f"on {'one core' if found.device == 'cpu' else found.device}",
             f"disk: {found.keypoint_bytes / 1e9:.2f} GB of keypoints (half of it the store, which may be deleted), "
             f"{found.tensor_bytes / 1e9:.2f} GB of tensors",
         ]

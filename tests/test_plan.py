@@ -16,6 +16,7 @@ from signfold.aagcn import ModelSettings
 from signfold.cli import main
 from signfold.errors import SignfoldError
 from signfold.index import Sample
+from signfold.recipe import TrainingSettings
 from signfold.tensors import TensorSettings
 
 
@@ -40,7 +41,8 @@ def test_alike_clips_leave_no_doubt_and_different_ones_do() -> None:
 def test_a_larger_network_takes_longer_steps() -> None:
     cpu = torch.device("cpu")
     tensors = TensorSettings(frames=16)
-    small, large = (plan.step_seconds(tensors, ModelSettings(width), 4, 3, cpu) for width in (0.125, 1.0))
+    training = TrainingSettings(batch_size=4)
+    small, large = (plan.step_seconds(tensors, ModelSettings(width=width), training, 3, cpu) for width in (0.125, 1.0))
     assert 0 < small < large
 
 
