@@ -38,7 +38,7 @@ Change = dict[str, dict[str, Any]]  # section of the configuration: keys
 BASE: Change = {
     "tensors": {"frames": 16, "rest": "always", "span": "sign"},
     "model": {"network": "light", "width": 0.25},
-    "training": {"select": "last", "epochs": 40},
+    "training": {"select": "last", "epochs": 80},
 }
 VARIANTS: dict[str, Change] = {
     "base": {},
@@ -61,6 +61,8 @@ VARIANTS: dict[str, Change] = {
     "joint_drop 0.1": {"training": {"joint_drop": 0.1}},
     "frame_drop 0.1": {"training": {"frame_drop": 0.1}},
     "hand_drop 0.3": {"training": {"hand_drop": 0.3}},
+    "learning rate 0.004": {"training": {"learning_rate": 4e-3}},
+    "160 epochs": {"training": {"epochs": 160}},
     "no label smoothing": {"training": {"label_smoothing": 0}},
     "SGD, cosine": {
         "training": {"optimiser": "sgd", "schedule": "cosine", "learning_rate": 0.05, "weight_decay": 5e-4}

@@ -25,6 +25,7 @@ SUBSETS = 3
 # Channels and temporal stride of the ten blocks (section IV-B of the paper).
 BLOCKS = ((64, 1), (64, 1), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (256, 2), (256, 1), (256, 1))
 KERNEL = 9
+MOMENTUM = 0.1
 # The lighter network's: it halves the frames in its first block too.
 LIGHT_BLOCKS = ((64, 2), *BLOCKS[1:])
 
@@ -242,6 +243,45 @@ class Block(nn.Module):
         return torch.relu_(y.add_(self.residual(x[..., :: self.stride])))
 
 
+class DataNorm(nn.Module):
+    """Batch norm of each joint's coordinates, over the frames in which it is there; what is missing becomes 0.
+
+    Where nothing is missing, the paper's batch norm over (V·C). With zeros in the place of missing joints, one signer
+    whose second hand is in sight would shift the statistics of all. A joint that no training clip shows keeps mean 0
+    and variance 1.
+    """
+
+    def __init__(self, channels: int, joints: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels, joints))
+        self.bias = nn.Parameter(torch.zeros(channels, joints))
+        self.running_mean: Tensor
+        self.running_var: Tensor
+        self.register_buffer("running_mean", torch.zeros(channels, joints))
+        self.register_buffer("running_var", torch.ones(channels, joints))
+
+    def forward(self, x: Tensor, there: Tensor) -> Tensor:
+        """Map (N, C, T, V), with a mask (N, 1, T, V) of 0 and 1, to the same shape."""
+        mean, var = self._statistics(x, there) if self.training else (self.running_mean, self.running_var)
+        # A joint that hardly moves in training must not be blown up in a clip in which it does.
+        scale = self.weight / torch.sqrt(var + 1e-2)
+        return ((x - mean[:, None]) * scale[:, None] + self.bias[:, None]) * there
+
+    def _statistics(self, x: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the batch's mean and variance, or the running ones of a joint that is not in it; update these."""
+        count = there.sum((0, 2))  # (1, V)
+        mean = (x * there).sum((0, 2)) / count.clamp(min=1)
+        var = ((x - mean[:, None]).square() * there).sum((0, 2)) / count.clamp(min=1)
+        unbiased = var.detach() * count / (count - 1).clamp(min=1)
+        share = MOMENTUM * (count > 0)
+        mean = torch.where(count > 0, mean, self.running_mean)
+        var = torch.where(count > 0, var, self.running_var)
+        with torch.no_grad():
+            self.running_mean += share * (mean - self.running_mean)
+            self.running_var += share * (unbiased - self.running_var)
+        return mean, var
+
+
 class AAGCN(nn.Module):
     """The network.
 
@@ -250,7 +290,7 @@ class AAGCN(nn.Module):
     adjacency
         Three subsets of the normalised adjacency, shape (3, V, V): `graph.spatial_partition`.
     channels
-        C of the input.
+        C + 1 of the input: coordinates and the mask.
     classes
         K.
     settings
@@ -261,9 +301,7 @@ class AAGCN(nn.Module):
         super().__init__()
         settings = settings or ModelSettings()
         graph = torch.as_tensor(adjacency, dtype=torch.float32)
-        # A joint that no training clip shows has no variance, and a clip that does show it would be blown up by
-        # 1/sqrt(1e-5): on letters26 a signer with both hands in sight went to chance, with losses in the hundreds.
-        self.norm = nn.BatchNorm1d(channels * graph.shape[-1], eps=1e-2)
+        self.norm = DataNorm(channels - 1, graph.shape[-1])
         kind, sizes = (LightBlock, LIGHT_BLOCKS) if settings.light else (Block, BLOCKS)
         blocks: list[nn.Module] = []
         width = channels
@@ -283,16 +321,16 @@ class AAGCN(nn.Module):
         Parameters
         ----------
         x
-            Shape (N, C, T, V), without NaN.
+            Shape (N, C + 1, T, V), without NaN; the last channel is the mask, as `streams.masked` makes it.
 
         Returns
         -------
         Tensor
             Shape (N, K).
         """
-        n, c, t, v = x.shape
-        x = self.norm(x.permute(0, 3, 1, 2).reshape(n, v * c, t))
-        x = x.view(n, v, c, t).transpose(1, 2).contiguous(memory_format=torch.channels_last)
+        there = x[:, -1:]
+        x = torch.cat([self.norm(x[:, :-1], there), there], 1)
+        x = x.transpose(2, 3).contiguous(memory_format=torch.channels_last)
         return self.classifier(self.dropout(self.blocks(x).mean((2, 3))))
 
 

@@ -97,7 +97,9 @@ def make_optimiser(model: nn.Module, settings: TrainingSettings) -> torch.optim.
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
-        (free if parameter.ndim < 2 or name.endswith(("bias", "adjacency")) else decayed).append(parameter)
+        (
+            free if parameter.ndim < 2 or name.endswith(("bias", "adjacency")) or name.startswith("norm.") else decayed
+        ).append(parameter)
     groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": free, "weight_decay": 0.0}]
     # One kernel for all parameters: a loop over hundreds of small ones takes longer than the arithmetic.
     if settings.optimiser == "sgd":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from signfold.aagcn import AAGCN, BLOCKS, KERNEL, LIGHT_BLOCKS, Branches, ModelSettings, parameter_count
+from signfold.aagcn import AAGCN, BLOCKS, KERNEL, LIGHT_BLOCKS, Branches, DataNorm, ModelSettings, parameter_count
 from signfold.errors import SignfoldError
 from signfold.graph import spatial_partition
 from signfold.joints import layout
@@ -43,6 +44,15 @@ def stirred(model: AAGCN) -> AAGCN:
     return model
 
 
+def clips(count: int, frames: int = 12) -> Tensor:
+    """Two coordinates and the mask: a third of the joints is missing here and there, one joint throughout."""
+    generator = torch.Generator().manual_seed(2)
+    x = torch.randn(count, 3, frames, len(SKELETON.joints), generator=generator)
+    x[:, -1] = (torch.rand(x[:, -1].shape, generator=generator) > 0.3).float()
+    x[:, -1, :, 5] = 0
+    return x
+
+
 def reference(weights: Mapping[str, Tensor], x: Tensor, training: bool) -> Tensor:
     """AAGCN written down plainly from the papers' equations: one subset at a time, nothing fused, nothing clever."""
 
@@ -53,7 +63,7 @@ def reference(weights: Mapping[str, Tensor], x: Tensor, training: bool) -> Tenso
             mean, var = y.mean(axes), y.var(axes, unbiased=False)
         else:
             mean, var = weights[f"{name}.running_mean"], weights[f"{name}.running_var"]
-        y = (y - mean.view(shape)) / torch.sqrt(var.view(shape) + (1e-2 if name == "norm" else 1e-5))
+        y = (y - mean.view(shape)) / torch.sqrt(var.view(shape) + 1e-5)
         return y * weights[f"{name}.weight"].view(shape) + weights[f"{name}.bias"].view(shape)
 
     def conv(y: Tensor, name: str, kernel: int, stride: int) -> Tensor:
@@ -88,8 +98,19 @@ def reference(weights: Mapping[str, Tensor], x: Tensor, training: bool) -> Tenso
         score = torch.relu(score) @ weights[f"{name}.channel.weight"].T + weights[f"{name}.channel.bias"]
         return y * torch.sigmoid(score)[:, :, None, None] + y
 
-    n, c, t, v = x.shape
-    y = norm(x.permute(0, 3, 1, 2).reshape(n, v * c, t), "norm").view(n, v, c, t).permute(0, 2, 3, 1)
+    def data_norm(y: Tensor, there: Tensor) -> Tensor:
+        y = y.clone()
+        for c, v in itertools.product(range(y.shape[1]), range(y.shape[3])):
+            seen = y[:, c, :, v][there[..., v]]
+            mean, var = weights["norm.running_mean"][c, v], weights["norm.running_var"][c, v]
+            if training and len(seen):
+                mean, var = seen.mean(), seen.var(unbiased=False)
+            y[:, c, :, v] = (y[:, c, :, v] - mean) / torch.sqrt(var + 1e-2)
+            y[:, c, :, v] = y[:, c, :, v] * weights["norm.weight"][c, v] + weights["norm.bias"][c, v]
+            y[:, c, :, v][~there[..., v]] = 0
+        return y
+
+    y = torch.cat([data_norm(x[:, :-1], x[:, -1] > 0), x[:, -1:]], 1)
     for b, (_, stride) in enumerate(BLOCKS):
         name = f"blocks.{b}"
         z = conv(attention(graph_convolution(y, f"{name}.graph"), f"{name}.attention"), f"{name}.temporal", 9, stride)
@@ -105,7 +126,7 @@ def reference(weights: Mapping[str, Tensor], x: Tensor, training: bool) -> Tenso
 @pytest.mark.parametrize("stir", [False, True])
 def test_forward_equals_the_equations(training: bool, stir: bool) -> None:
     model = stirred(small()) if stir else small()
-    x = torch.randn(4, 3, 12, len(SKELETON.joints), generator=torch.Generator().manual_seed(2))
+    x = clips(4)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     expected = reference(before, x, training)
     with torch.no_grad():
@@ -115,7 +136,7 @@ def test_forward_equals_the_equations(training: bool, stir: bool) -> None:
 
 def published_count(joints: int, channels: int, classes: int) -> int:
     """Count the published network's parameters layer by layer."""
-    count = 2 * channels * joints
+    count = 2 * (channels - 1) * joints
     kernel = joints if joints % 2 else joints - 1
     for b, (wider, stride) in enumerate(BLOCKS):
         embeddings = 6 * (channels * (wider // 4) + wider // 4)
@@ -130,15 +151,17 @@ def published_count(joints: int, channels: int, classes: int) -> int:
     return count + channels * classes + classes
 
 
-@pytest.mark.parametrize(("name", "channels", "classes"), [("hands_arms_46", 2, 226), ("hands_body_27", 3, 26)])
+@pytest.mark.parametrize(("name", "channels", "classes"), [("hands_arms_46", 3, 226), ("hands_body_27", 4, 26)])
 def test_parameter_count_is_the_published_one(name: str, channels: int, classes: int) -> None:
     model = AAGCN(spatial_partition(layout(name)), channels, classes)
     assert parameter_count(model) == published_count(len(layout(name).joints), channels, classes)
 
 
 def test_seed_network_has_about_3_9_million_parameters() -> None:
-    model = AAGCN(spatial_partition(layout("hands_arms_46")), 2, 226)
-    assert parameter_count(model) == 3_896_752
+    graph = spatial_partition(layout("hands_arms_46"))
+    # Of x and y, the published 3,896,752; and what the first block needs to see the mask as a third channel.
+    mask = 6 * 16 + 3 * 64 + 64
+    assert parameter_count(AAGCN(graph, 3, 226)) == 3_896_752 + mask
 
 
 @pytest.mark.parametrize("frames", [1, 9, 16, 19])
@@ -149,7 +172,7 @@ def test_logits_have_one_column_per_class(frames: int, network: str) -> None:
 
 def test_the_lighter_network_has_less_than_half_of_the_parameters() -> None:
     graph = spatial_partition(layout("hands_arms_46"))
-    assert parameter_count(AAGCN(graph, 2, 226, ModelSettings("light"))) == 1_562_256
+    assert parameter_count(AAGCN(graph, 2, 226, ModelSettings("light"))) == 1_562_164
 
 
 def test_the_lighter_network_halves_the_frames_three_times_by_means_of_pairs() -> None:
@@ -199,7 +222,7 @@ def test_attention_starts_at_one_half_and_alpha_at_zero() -> None:
 @pytest.mark.parametrize("network", ["aagcn", "light"])
 def test_gradients_reach_every_parameter(network: str) -> None:
     # With the batch's own statistics, a bias before batch norm has no gradient, rightly: use fixed statistics.
-    model, x = stirred(small(width=0.25, network=network)), torch.randn(4, 3, 12, 27)
+    model, x = stirred(small(width=0.25, network=network)), clips(4)
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
             module.momentum = 1.0
@@ -217,13 +240,32 @@ def test_same_seed_same_network() -> None:
 
 
 def test_joints_that_no_training_clip_showed_do_not_blow_up_a_clip_that_shows_them() -> None:
-    model = small()
-    x = torch.randn(16, 3, 12, len(SKELETON.joints), generator=torch.Generator().manual_seed(3))
-    hidden = x.clone()
-    hidden[..., 5:] = 0
+    model, hidden = small(), clips(16)
+    hidden[:, -1, :, 5:] = 0
+    hidden[:, :-1, :, 5:] = 0
     for _ in range(50):
         model.train()(hidden)
+    shown = clips(16)
     with torch.no_grad():
-        n, c, t, v = x.shape
-        inputs = model.norm(x.permute(0, 3, 1, 2).reshape(n, v * c, t))
-    assert float(inputs.abs().max()) < 20 * float(x.abs().max())
+        inputs = model.eval().norm(shown[:, :-1], shown[:, -1:])
+    assert float(inputs.abs().max()) < 2 * float(shown.abs().max())
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_what_stands_in_the_place_of_a_missing_joint_changes_nothing(training: bool) -> None:
+    x = clips(4)
+    other = x.clone()
+    other[:, :-1] += 100 * (1 - x[:, -1:])
+    with torch.no_grad():
+        torch.testing.assert_close(stirred(small()).train(training)(other), stirred(small()).train(training)(x))
+
+
+def test_running_statistics_become_those_of_what_is_there() -> None:
+    norm, x = DataNorm(2, 27), clips(64)
+    x[:, :-1] = 3 + 2 * x[:, :-1]
+    for _ in range(200):
+        norm(x[:, :-1], x[:, -1:])
+    seen = x[:, 0, :, 7][x[:, -1, :, 7] > 0]
+    torch.testing.assert_close(norm.running_mean[0, 7], seen.mean())
+    torch.testing.assert_close(norm.running_var[0, 7], seen.var())
+    assert (norm.running_mean[0, 5], norm.running_var[0, 5]) == (0, 1)
