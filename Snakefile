@@ -28,6 +28,7 @@ localrules:
     manifest,
     folds,
     audit,
+    pretrain_clips,
     evaluate,
     figures,
     report,

@@ -82,13 +82,13 @@ def fold(clips: pd.DataFrame, name: str, names: Sequence[str], settings: FoldSet
         part = groups.map(deal(list(groups), list(clips["class_id"]), len(names), [seed]))
         roles = pd.Series(np.where(part == names.index(name), "test", "train"), index=clips.index)
     if settings.val and not (roles == "val").any():
-        roles = roles.mask(_validation(clips, groups, roles == "train", settings.val, [seed, names.index(name)]), "val")
-    roles = _twins_apart(clips["sha256"], roles)
+        roles = roles.mask(validation(clips, groups, roles == "train", settings.val, [seed, names.index(name)]), "val")
+    roles = twins_apart(clips["sha256"], roles)
     _check_roles(name, roles, settings)
     return roles
 
 
-def _validation(clips: pd.DataFrame, groups: pd.Series, train: pd.Series, share: float, seed: list[int]) -> pd.Series:
+def validation(clips: pd.DataFrame, groups: pd.Series, train: pd.Series, share: float, seed: list[int]) -> pd.Series:
     """Return which training clips validate: of the parts that the training groups deal into, the best one.
 
     The best part has most of the classes, then the size nearest to `share`. With one group only (one signer), contents
@@ -109,7 +109,7 @@ def _validation(clips: pd.DataFrame, groups: pd.Series, train: pd.Series, share:
     return (part == best).reindex(clips.index, fill_value=False)
 
 
-def _twins_apart(digests: pd.Series, roles: pd.Series) -> pd.Series:
+def twins_apart(digests: pd.Series, roles: pd.Series) -> pd.Series:
     """Return the roles, `none` for a video whose exact copy has a more precious role in this fold."""
     rank = roles.map({role: number for number, role in enumerate((*ROLES, "none"))})
     return roles.mask(rank > rank.groupby(digests).transform("min"), "none")

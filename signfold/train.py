@@ -97,7 +97,7 @@ def train(
     model_settings: ModelSettings,
     seed: int,
     threads: int,
-    audit: Path,
+    audit: Path | None,
     checkpoint: Path,
     initial: Path | None = None,
     dataset: str = "",
@@ -121,7 +121,7 @@ def train(
     threads
         CPU threads.
     audit
-        `folds/audit.json`, which must have passed.
+        `folds/audit.json`, which must have passed; None for pre-training, where nobody is tested.
     checkpoint
         Where to keep what is needed to go on after a kill. Removed when done.
     initial
@@ -332,7 +332,8 @@ def write_outputs(run: Run, state: State, out: Path, model_settings: ModelSettin
     write_predictions(out / "predictions.parquet", run.fold, logits)
     write_history(out / "history.csv", state.history)
     scores = {role: score(logits[role], run.fold.roles[role].class_id) for role in logits}
-    files.write_json(out / "metrics.json", {**describe(run, state), **jsonable(scores)})
+    before = {key: provenance[key] for key in ("initial", "pretrained")}
+    files.write_json(out / "metrics.json", {**describe(run, state), **before, **jsonable(scores)})
 
 
 def describe(run: Run, state: State) -> dict[str, Any]:

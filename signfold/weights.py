@@ -95,7 +95,7 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
             state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError, json.JSONDecodeError) as error:
         raise SignfoldError(f"{path}: cannot be read as a model ({error}); train it again") from None
-    missing = {"model", "channels", "joints", "classes", "stream", "tensors"} - set(metadata)
+    missing = {"model", "channels", "joints", "frames", "classes", "stream", "tensors"} - set(metadata)
     if missing:
         raise SignfoldError(f"{path}: lacks {', '.join(sorted(missing))}; only models that signfold wrote can be used")
     return state, metadata
@@ -136,21 +136,38 @@ def predict_logits(model: AAGCN, metadata: Mapping[str, Any], tensors: NDArray[n
 def provenance_of(fold: Fold, dataset: str, initial: Path | None) -> dict[str, Any]:
     """Return what a model has seen: its fold's training and validation parts, and all that its initial weights saw.
 
-    `signers` are named within their data set: [dataset, signer].
+    Returns
+    -------
+    dict
+        `sha256` of all clips; `signers`, named within their data set: [dataset, signer]; `datasets`, their names; `initial`,
+        the file that it went on from, or None; `pretrained`: `datasets` and number of `clips` that it has seen besides its
+        fold's, or None.
     """
     seen = _read_provenance(initial) if initial else {"sha256": [], "signers": []}
     parts = [fold.roles["train"], fold.roles["val"]]
-    digests = {str(digest) for part in parts for digest in part.sha256} | set(seen["sha256"])
+    own = {str(digest) for part in parts for digest in part.sha256}
     signers = {(dataset, str(signer)) for part in parts for signer in part.signer if signer is not None}
     signers |= {(name, signer) for name, signer in seen["signers"]}
-    return {"sha256": sorted(digests), "signers": [list(pair) for pair in sorted(signers)]}
+    others = set(seen["sha256"]) - own
+    sources = set(seen.get("datasets", []))
+    pretrained = {"datasets": sorted(sources - {dataset} or sources), "clips": len(others)}
+    return {
+        "datasets": sorted({dataset} | sources),
+        "initial": str(initial) if initial else None,
+        "pretrained": pretrained if others else None,
+        "sha256": sorted(own | others),
+        "signers": [list(pair) for pair in sorted(signers)],
+    }
 
 
 def _read_provenance(weights: Path) -> dict[str, Any]:
     path = weights.with_name(PROVENANCE)
     if not path.exists():
         raise SignfoldError(f"{path}: missing, so nobody can tell whether {weights} has seen the test clips")
-    return json.loads(path.read_text(encoding="utf-8"))
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != _read(weights)[1].get("provenance"):
+        raise SignfoldError(f"{path}: is not the one that {weights} was written with; put that one there, or train again")
+    return json.loads(content)
 
 
 def start_from(model: AAGCN, weights: Path, *, fold: Fold, tensors: Mapping[str, Any], dataset: str) -> None:
@@ -172,13 +189,22 @@ def start_from(model: AAGCN, weights: Path, *, fold: Fold, tensors: Mapping[str,
     Raises
     ------
     SignfoldError
-        If joints, channels or sizes differ, or if the weights have seen a test clip or a test signer.
+        If joints, channels, frames, other settings of the tensors or sizes differ, or if the weights have seen a test clip
+        or a test signer.
     """
     state, metadata = _read(weights)
-    for key in ("joints", "channels"):
-        if list(metadata[key]) != list(tensors[key]):
+    for key in ("joints", "channels", "frames"):
+        if metadata[key] != tensors[key]:
             raise SignfoldError(
-                f"{weights}: trained on {key} {metadata[key]}, but the tensors have {list(tensors[key])}"
+                f"{weights}: trained on {key} {metadata[key]}, but the tensors have {tensors[key]}; train it on tensors "
+                "like these, or set the section tensors as it was"
+            )
+    made, wanted = metadata["tensors"].get("settings", {}), tensors.get("settings", {})
+    for key in sorted({*made, *wanted}):
+        if made.get(key) != wanted.get(key):
+            raise SignfoldError(
+                f"{weights}: trained on tensors with {key} {made.get(key)!r}, but these have {wanted.get(key)!r}; set "
+                f"tensors.{key} as it was"
             )
     _check_unseen(weights, fold, dataset)
     kept = {name: value for name, value in state.items() if not name.startswith("classifier.")}

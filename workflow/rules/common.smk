@@ -14,7 +14,7 @@ sys.path.insert(0, str(HOME))
 os.environ.update(PYTHONPATH=str(HOME))
 
 from signfold import config as configuration
-from signfold import foldnames, index, versions
+from signfold import foldnames, index, initial, versions
 from signfold.errors import SignfoldError
 from signfold.importing import sources
 from signfold.synth import names
@@ -132,6 +132,18 @@ def fold_files(pattern):
         )
 
     return of
+
+
+@functools.cache
+@explained
+def start_of(name):
+    """Where a dataset's networks start from."""
+    return initial.settings_of(config, name, TYPED)
+
+
+def initial_weights(wildcards):
+    """What a network starts from, if not from random weights."""
+    return initial.initial_weights(start_of(wildcards.dataset), *wildcards[:3]) or []
 
 
 def new_videos(wildcards):

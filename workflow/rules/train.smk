@@ -1,4 +1,4 @@
-# One AAGCN for each fold and stream.
+# One AAGCN for each fold and stream; and what they may start from, trained on another dataset.
 
 
 rule train:
@@ -6,6 +6,7 @@ rule train:
         fold="results/{dataset}/folds/{fold}.parquet",
         audit="results/{dataset}/folds/audit.json",
         tensors=shard_files("results/{dataset}/tensors/{shard}.npy"),
+        initial=initial_weights,
     output:
         model="results/{dataset}/models/{fold}/{stream}/model.safetensors",
         metrics="results/{dataset}/models/{fold}/{stream}/metrics.json",
@@ -29,3 +30,42 @@ rule train:
         version=versions.TRAIN,
     script:
         "../scripts/train.py"
+
+
+rule pretrain_clips:
+    input:
+        "results/{dataset}/items.parquet",
+    output:
+        "results/{dataset}/pretrain/all.parquet",
+    log:
+        "results/{dataset}/logs/pretrain_clips.log",
+    benchmark:
+        "results/{dataset}/benchmarks/pretrain_clips.tsv"
+    conda:
+        "../../envs/signfold.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        folds=settings("folds"),
+        seed=settings("seed"),
+        version=versions.FOLDS,
+    script:
+        "../scripts/pretrain_clips.py"
+
+
+use rule train as pretrain with:
+    input:
+        fold="results/{dataset}/pretrain/all.parquet",
+        tensors=shard_files("results/{dataset}/tensors/{shard}.npy"),
+    output:
+        model="results/{dataset}/pretrain/{stream}/model.safetensors",
+        metrics="results/{dataset}/pretrain/{stream}/metrics.json",
+        history="results/{dataset}/pretrain/{stream}/history.csv",
+        predictions="results/{dataset}/pretrain/{stream}/predictions.parquet",
+        provenance="results/{dataset}/pretrain/{stream}/provenance.json",
+    log:
+        "results/{dataset}/logs/pretrain/{stream}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/pretrain/{stream}.tsv"

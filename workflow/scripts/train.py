@@ -1,4 +1,4 @@
-"""Train one network on one fold."""
+"""Train one network on one fold, or on all that a dataset has to learn from."""
 
 from pathlib import Path
 
@@ -9,18 +9,21 @@ with job(snakemake.log[0], snakemake.threads):
     from signfold.aagcn import ModelSettings
     from signfold.recipe import TrainingSettings
 
-    dataset, fold, stream = (snakemake.wildcards[name] for name in ("dataset", "fold", "stream"))
+    results = Path("results", snakemake.wildcards.dataset)
+    out = Path(snakemake.output.model).parent
+    initial, audit = snakemake.input.get("initial"), snakemake.input.get("audit")
     train.train(
         Path(snakemake.input.fold),
         [Path(path) for path in snakemake.input.tensors],
-        Path(snakemake.output.model).parent,
-        stream=stream,
+        out,
+        stream=snakemake.wildcards.stream,
         settings=TrainingSettings(**snakemake.params.training),
         model_settings=ModelSettings(**snakemake.params.model),
         seed=snakemake.params.seed,
         threads=snakemake.threads,
-        audit=Path(snakemake.input.audit),
+        audit=Path(audit) if audit else None,
         # Not among the outputs: Snakemake deletes those of a job that was interrupted.
-        checkpoint=Path("results", dataset, "checkpoints", fold, stream, "state.pt"),
-        dataset=dataset,
+        checkpoint=results / "checkpoints" / out.relative_to(results) / "state.pt",
+        initial=Path(initial) if initial else None,
+        dataset=snakemake.wildcards.dataset,
     )
