@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,9 +86,14 @@ def confusions(scored: Scored, items: pd.DataFrame) -> pd.DataFrame:
 
 
 def streams(
-    alone: Mapping[str, Scored], fused: Scored, interval: Callable[[Scored], dict[str, dict[str, float]]]
+    alone: Mapping[str, Sequence[Scored]],
+    fused: Sequence[Scored],
+    interval: Callable[[Sequence[Scored]], dict[str, dict[str, float]]],
 ) -> pd.DataFrame:
-    """Return each stream's metrics with the interval of its top-1, and those of the fusion; no rows for one stream."""
+    """Return each stream's metrics with the interval of its top-1, and those of the fusion; no rows for one stream.
+
+    Each is there once for each seed.
+    """
     columns = ["stream", "top1", "low", "high", "top5", "macro_f1", "balanced_accuracy", "ece"]
     rows = []
     for name, scored in {**alone, "fusion": fused}.items() if alone else ():

@@ -7,16 +7,16 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from signfold import baselines, breakdown, label_audit, versions
+from signfold import baselines, breakdown, label_audit, planned, versions
 from signfold.errors import SignfoldError
 from signfold.files import read_parquet, whole, write_json, write_parquet
-from signfold.metrics import Scored, bootstrap, calibration
+from signfold.metrics import Scored, bootstrap, calibration, point
 from signfold.pooling import Pool, bootstrap_groups, check_cover, pool_folds
 from signfold.protocol import majority, protocol, shared_signers
 from signfold.streams import STREAMS
@@ -35,22 +35,28 @@ class EvaluationSettings:
     confidence
         Coverage of the intervals.
     fusion
-        Weights of joint, bone, joint_motion and bone_motion, in this order; only those of trained streams count.
+        Weights of joint, bone, joint_motion and bone_motion, in this order; only those of trained streams count. Or
+        "validation": each fold's own, fitted on its validation part.
     """
 
     bootstrap: int = 2000
     confidence: float = 0.95
-    fusion: Sequence[float] = (2.0, 2.0, 1.0, 1.0)
+    fusion: Sequence[float] | Literal["validation"] = (2.0, 2.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
-        if len(self.fusion) != len(STREAMS) or min(self.fusion) < 0:
+        if self.fusion == "validation":
+            return
+        if isinstance(self.fusion, str) or len(self.fusion) != len(STREAMS) or min(self.fusion) < 0:
             raise SignfoldError(
-                f"evaluation.fusion: found {list(self.fusion)}; give four weights, 0 or more: {', '.join(STREAMS)}"
+                f"evaluation.fusion: found {self.fusion!r}; give `validation`, or four weights, 0 or more: "
+                + ", ".join(STREAMS)
             )
 
     @property
-    def weights(self) -> dict[str, float]:
-        """The fusion weight of each stream."""
+    def weights(self) -> dict[str, float] | None:
+        """The fusion weight of each stream; None if each fold's are fitted."""
+        if isinstance(self.fusion, str):
+            return None
         return dict(zip(STREAMS, map(float, self.fusion), strict=True))
 
 
@@ -63,13 +69,16 @@ def evaluate(
     seed: int = 0,
     baseline_files: Mapping[str, Path] | None = None,
     shuffled: Path | None = None,
+    seeds: int = 1,
 ) -> None:
     """Pool the folds' test predictions and write the folder `out`.
+
+    With several seeds, what has an interval is the mean over the seeds; all other figures are the first seed's.
 
     Parameters
     ----------
     model_dirs
-        For each (fold, stream) the model's folder, with predictions.parquet and metrics.json.
+        For each (fold, stream) the first seed's folder, with predictions.parquet and metrics.json.
     fold_files
         For each fold its table of roles.
     manifest
@@ -83,6 +92,8 @@ def evaluate(
         For each fold what simple methods said (`baselines.build`).
     shuffled
         What the linear model would seem to reach on shuffled clips (`baselines.shuffled`).
+    seeds
+        How many networks there are for each (fold, stream); the others' folders are below the first's.
 
     Raises
     ------
@@ -92,11 +103,13 @@ def evaluate(
     items = read_parquet(manifest).to_pandas()
     folds = {fold: read_parquet(path).to_pandas() for fold, path in fold_files.items()}
     check_cover(folds, items, fold_files)
-    pool = pool_folds(model_dirs, folds, items, settings.weights)
+    seeded = [{key: planned.seed_folder(path, n) for key, path in model_dirs.items()} for n in range(1, seeds + 1)]
+    pools = [pool_folds(models, folds, items, settings.weights) for models in seeded]
+    pool, scored = pools[0], [each.scored for each in pools]
     group, unit = bootstrap_groups(pool.clips)
     reports = {key: _model_report(path) for key, path in model_dirs.items()}
 
-    def interval(scored: Scored) -> dict[str, dict[str, float]]:
+    def interval(scored: Sequence[Scored]) -> dict[str, dict[str, float]]:
         return bootstrap(scored, group, settings.bootstrap, settings.confidence, seed)
 
     broken_down = {
@@ -105,25 +118,33 @@ def evaluate(
         "per_class": breakdown.per_class(pool.clips, pool.scored, items),
         "confusions": breakdown.confusions(pool.scored, items),
         "calibration": calibration(pool.scored),
-        "streams": breakdown.streams(pool.streams, pool.scored, interval),
+        "streams": breakdown.streams(
+            {stream: [each.streams[stream] for each in pools] for stream in pool.streams}, scored, interval
+        ),
         "label_audit": label_audit.suspects(pool.clips, pool.scores, items),
     }
-    right = pool.scored.predicted == pool.scored.truth
+    right = np.mean([each.predicted == each.truth for each in scored], axis=0)
     if baseline_files:
-        draw = (settings.bootstrap, settings.confidence, seed)
-        broken_down["baselines"] = baselines.pooled(baseline_files, pool.clips, right, group, *draw)
+        drawn_with = (settings.bootstrap, settings.confidence, seed)
+        broken_down["baselines"] = baselines.pooled(baseline_files, pool.clips, right, group, *drawn_with)
     streams = sorted({stream for _, stream in model_dirs}, key=STREAMS.index)
     chosen = any(report.get("select") != "last" for report in reports.values())
-    sentence = protocol(folds, pool.clips, streams, chosen, unit, settings.confidence, settings.bootstrap)
+    pretrained = _pretrained(reports)
+    fusion = "fixed weights" if settings.weights else "weights fitted on validation"
+    draw = (unit, settings.confidence, settings.bootstrap)
+    told = protocol(folds, pool.clips, streams, chosen, *draw, fusion=fusion, pretrained=pretrained, seeds=seeds)
     drawn = {"unit": unit, "groups": len(np.unique(group)), "resamples": settings.bootstrap, "seed": seed}
     summary = {
-        **interval(pool.scored),
-        "protocol": sentence,
+        **interval(scored),
+        "protocol": told,
         "interval": {**drawn, "confidence": settings.confidence},
         **_sizes(pool, items),
         "folds": list(folds),
         "streams": streams,
-        "fusion": {stream: settings.weights[stream] for stream in streams},
+        "fusion": settings.weights and {stream: settings.weights[stream] for stream in streams},
+        "fusion_by_fold": [each.fusion for each in pools],
+        "pretrained": pretrained,
+        "seeds": _spread_of_seeds(scored),
         "chance": 1 / pool.scored.classes,
         "majority": majority(folds, pool.clips),
         "baseline": _best_baseline(broken_down.get("baselines")),
@@ -140,7 +161,7 @@ def evaluate(
     for name, table in broken_down.items():
         with whole(out / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False)
-    log.info("top-1 of %d clips: %s; %s", len(pool.clips), summary["top1"], sentence)
+    log.info("top-1 of %d clips: %s; %s", len(pool.clips), summary["top1"], told)
 
 
 def _best_baseline(table: pd.DataFrame | None) -> dict[str, Any] | None:
@@ -167,6 +188,22 @@ def _model_report(model: Path) -> dict[str, Any]:
     """Return what a model says of itself."""
     path = model / "metrics.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _pretrained(reports: Mapping[tuple[str, str], dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the `datasets` that networks had seen before, and how many `clips` at most; None if none had."""
+    found = [report["pretrained"] for report in reports.values() if report.get("pretrained")]
+    if not found:
+        return None
+    datasets = sorted({name for seen in found for name in seen["datasets"]})
+    return {"datasets": datasets, "clips": max(seen["clips"] for seen in found)}
+
+
+def _spread_of_seeds(scored: Sequence[Scored]) -> dict[str, Any]:
+    """Return how many seeds there are, each one's pooled figures, and for several the standard deviation over seeds."""
+    values = pd.DataFrame([point(each) for each in scored])
+    deviation = values.std(ddof=1).to_dict() if len(scored) > 1 else None
+    return {"count": len(scored), "values": values.to_dict("list"), "sd": deviation}
 
 
 def _validation(reports: Mapping[tuple[str, str], dict[str, Any]]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Late fusion: one score per class from the streams of one fold, with weights fixed beforehand."""
+"""Late fusion: one score per class from the streams of one fold, with fixed weights or fitted ones."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from scipy.special import softmax
 
 from signfold.errors import SignfoldError
 
+ROUNDS, CONVERGED = 10_000, 1e-9
+
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
     """Return the softmax of `logits` (N, K) along classes, in float64: far classes must not tie at 0."""
@@ -18,8 +20,7 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
 def fuse(logits: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
     """Return the weighted mean of the streams' softmax scores.
 
-    Softmax scores are added as in 2s-AGCN (Shi et al. 2019). The weights are fixed: nothing is fitted here, so nothing
-    can be fitted on the test part. One stream is its own softmax.
+    Softmax scores are added as in 2s-AGCN (Shi et al. 2019). One stream is its own softmax.
 
     Parameters
     ----------
@@ -45,3 +46,35 @@ def fuse(logits: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.n
     if total <= 0:
         raise SignfoldError(f"evaluation.fusion: the weights of {', '.join(used)} are all 0; give at least one above 0")
     return sum((weight / total) * probabilities(logits[stream]) for stream, weight in used.items())  # type: ignore[return-value]
+
+
+def fit(logits: Mapping[str, np.ndarray], truth: np.ndarray) -> dict[str, float]:
+    """Return the weights under which the fused scores give the truth the greatest likelihood.
+
+    The log-likelihood of a mixture with fixed parts is concave in its weights, so expectation maximisation (Dempster,
+    Laird and Rubin 1977) climbs to its maximum; it starts at equal weights, and keeps those of streams that say the
+    same.
+
+    Parameters
+    ----------
+    logits
+        For each stream (N, K), of clips that the networks were neither trained nor tested on.
+    truth
+        (N,) class ids.
+
+    Returns
+    -------
+    dict
+        For each stream a weight of 0 or more; they sum to 1.
+    """
+    own = np.arange(len(truth)), truth
+    said = np.stack([probabilities(values)[own] for values in logits.values()], axis=1)  # (N, streams)
+    said = np.maximum(said, np.finfo(np.float64).tiny)
+    weights = np.full(said.shape[1], 1 / said.shape[1])
+    for _ in range(ROUNDS):
+        shares = weights * said
+        new = (shares / shares.sum(1, keepdims=True)).mean(0)
+        moved, weights = np.abs(new - weights).max(), new
+        if moved < CONVERGED:
+            break
+    return dict(zip(logits, map(float, weights), strict=True))

@@ -21,7 +21,7 @@ class InitialSettings:
     dataset
         Another configured dataset: one network for each stream is trained on it, and each fold goes on from that.
     weights
-        A `model.safetensors` with its `provenance.json` beside it, instead; `{stream}` in the path is the stream's name.
+        Instead, a `model.safetensors` with its `provenance.json` beside it; `{stream}` in the path is the stream.
     from_joint
         Whether the other streams start from the same fold's network of the joint stream.
     """
@@ -91,7 +91,7 @@ def _check_source(config: Mapping[str, Any], name: str, source: str) -> None:
 
 
 def _check_alike(name: str, own: Mapping[str, Any], source: str, other: Mapping[str, Any]) -> None:
-    """Raise if the source's tensors mean something else or its network has other sizes: hours later, it would not fit."""
+    """Raise if tensors mean something else or networks have other sizes: hours later, nothing would fit."""
     differing = [
         f"{section}.{key} is {other[section].get(key)!r} for {source} and {own[section].get(key)!r} for {name}"
         for section, free in (("tensors", set()), ("model", {"dropout"}))
@@ -111,6 +111,6 @@ def _check_files(settings: InitialSettings, streams: list[str]) -> None:
         for wanted in (path, path.with_name("provenance.json")):
             if not wanted.is_file():
                 raise SignfoldError(
-                    f"pretrain.weights: {wanted}: no such file; expected a model.safetensors that signfold wrote, with its "
-                    "provenance.json beside it"
+                    f"pretrain.weights: {wanted}: no such file; expected a model.safetensors that signfold wrote, "
+                    "with its provenance.json beside it"
                 )

@@ -111,7 +111,7 @@ def calibration_error(table: pd.DataFrame) -> float:
 
 
 def bootstrap(
-    scored: Scored, groups: np.ndarray, resamples: int, confidence: float, seed: int
+    scored: Scored | Sequence[Scored], groups: np.ndarray, resamples: int, confidence: float, seed: int
 ) -> dict[str, dict[str, float]]:
     """Return each metric as {value, low, high}: percentile intervals from resampling groups with replacement.
 
@@ -120,19 +120,26 @@ def bootstrap(
     Parameters
     ----------
     scored
-        N clips.
+        N clips; or the same clips as networks of several seeds score them: metrics are then averaged over the seeds, on
+        all clips and on each resample.
     groups
         (N,) signer, or whatever is drawn together.
     resamples, confidence, seed
         Number of draws; coverage, such as 0.95; seed of the draws.
     """
-    samples = resampled(scored, groups, resamples, seed)
+    several = [scored] if isinstance(scored, Scored) else list(scored)
+    values = [point(each) for each in several]
+    samples = [resampled(each, groups, resamples, seed) for each in several]
     tail = (1 - confidence) / 2
-    ends = {name: np.quantile(samples[name], (tail, 1 - tail)) for name in METRICS}
-    return {
-        name: {"value": value, "low": float(ends[name][0]), "high": float(ends[name][1])}
-        for name, value in point(scored).items()
-    }
+    result = {}
+    for name in METRICS:
+        low, high = np.quantile(np.mean([each[name] for each in samples], axis=0), (tail, 1 - tail))
+        result[name] = {
+            "value": float(np.mean([each[name] for each in values])),
+            "low": float(low),
+            "high": float(high),
+        }
+    return result
 
 
 def resampled(scored: Scored, groups: np.ndarray, resamples: int, seed: int) -> dict[str, np.ndarray]:

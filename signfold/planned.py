@@ -41,11 +41,31 @@ def folds(results: Path) -> list[str]:
     return sorted(names, key=lambda name: (len(name), name))
 
 
-def models(results: Path) -> list[Path]:
-    """Return the folders of the present models, fold by fold; before the evaluation, all that are there."""
+def seed_folder(first: Path, number: int) -> Path:
+    """Return where a further seed's model is: below the first's, `models/{fold}/{stream}`."""
+    return first if number == 1 else first / f"seed-{number}"
+
+
+def models(results: Path, number: int = 1) -> list[Path]:
+    """Return the folders of a seed's present models, fold by fold; before the evaluation, all that are there.
+
+    Parameters
+    ----------
+    results
+        `results/{dataset}`.
+    number
+        Of the seed, from 1. `seeds` says how many there are.
+    """
     metrics = results / "evaluation" / "metrics.json"
     if metrics.exists():
         about = json.loads(metrics.read_text(encoding="utf-8"))
         there = [results / "models" / fold / stream for fold in about["folds"] for stream in about["streams"]]
-        return [folder for folder in there if folder.is_dir()]
-    return sorted(path.parent for path in (results / "models").glob("*/*/model.safetensors"))
+    else:
+        there = sorted(path.parent for path in (results / "models").glob("*/*/model.safetensors"))
+    return [found for folder in there if (found := seed_folder(folder, number)).is_dir()]
+
+
+def seeds(results: Path) -> int:
+    """Return how many networks of the last run there are for each fold and stream; before the evaluation, 1."""
+    metrics = results / "evaluation" / "metrics.json"
+    return json.loads(metrics.read_text(encoding="utf-8"))["seeds"]["count"] if metrics.exists() else 1

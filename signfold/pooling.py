@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 from signfold.errors import SignfoldError
 from signfold.files import read_parquet
-from signfold.fusion import fuse
+from signfold.fusion import fit, fuse
 from signfold.metrics import Scored, score
+from signfold.streams import STREAMS
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,15 @@ class Pool:
         (N, K) float32, fused probabilities.
     streams
         For each stream its own results, when there are several.
+    fusion
+        For each fold the weights of its streams, which sum to 1.
     """
 
     clips: pd.DataFrame
     scores: np.ndarray
     scored: Scored
     streams: dict[str, Scored] = field(default_factory=dict)
+    fusion: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def check_cover(folds: Mapping[str, pd.DataFrame], items: pd.DataFrame, paths: Mapping[str, Path]) -> None:
@@ -70,21 +74,31 @@ def pool_folds(
     model_dirs: Mapping[tuple[str, str], Path],
     folds: Mapping[str, pd.DataFrame],
     items: pd.DataFrame,
-    weights: Mapping[str, float],
+    weights: Mapping[str, float] | None,
 ) -> Pool:
-    """Fuse the streams of each fold and put the test parts together, in manifest order."""
+    """Fuse the streams of each fold and put the test parts together, in manifest order.
+
+    Parameters
+    ----------
+    model_dirs, folds, items
+        Models by (fold, stream); each fold's rows; the manifest.
+    weights
+        Of each stream; None: each fold's own, fitted on its validation part.
+    """
     classes = int(items["class_id"].max()) + 1
-    names = [stream for stream in weights if any(stream == other for _, other in model_dirs)]
-    parts, fused = [], []
+    names = [stream for stream in STREAMS if any(stream == other for _, other in model_dirs)]
+    parts, fused, used = [], [], {}
     alone: dict[str, list[Scored]] = {stream: [] for stream in names if len(names) > 1}
     for fold, table in folds.items():
         test = table[table["role"] == "test"]
         if lacking := [stream for stream in names if (fold, stream) not in model_dirs]:
             raise SignfoldError(f"{fold}: no model of stream {lacking[0]!r}, which other folds have; train it too")
-        logits = {stream: read_logits(model_dirs[fold, stream], test, classes) for stream in names}
+        models = {stream: model_dirs[fold, stream] for stream in names}
+        logits = {stream: read_logits(model, test, classes) for stream, model in models.items()}
+        used[fold] = _shares(weights, names) if weights else _fitted(fold, table, models, classes)
         truth = test["class_id"].to_numpy()
         parts.append(test[["sample_id", "signer", "class_id", "label", "sha256"]].assign(fold=fold))
-        fused.append(fuse(logits, weights).astype(np.float32))
+        fused.append(fuse(logits, used[fold]).astype(np.float32))
         for stream in alone:
             alone[stream].append(score(fuse({stream: logits[stream]}, {stream: 1}), truth))
     clips = pd.concat(parts, ignore_index=True)
@@ -93,11 +107,32 @@ def pool_folds(
     clips = clips.iloc[order].reset_index(drop=True)
     clips["gloss"] = clips["sample_id"].map(items.set_index("sample_id")["gloss"])
     streams = {stream: Scored.concatenate(parts).take(order) for stream, parts in alone.items()}
-    return Pool(clips, scores, score(scores, clips["class_id"].to_numpy()), streams)
+    return Pool(clips, scores, score(scores, clips["class_id"].to_numpy()), streams, used)
 
 
-def read_logits(model: Path, test: pd.DataFrame, classes: int) -> np.ndarray:
-    """Return the logits (N, K) of a model for the rows of `test`, in their order.
+def _shares(weights: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
+    """Return the streams' weights, brought to a sum of 1."""
+    total = sum(weights[name] for name in names)
+    if total <= 0:
+        raise SignfoldError(
+            f"evaluation.fusion: the weights of {', '.join(names)} are all 0; give at least one above 0"
+        )
+    return {name: weights[name] / total for name in names}
+
+
+def _fitted(fold: str, table: pd.DataFrame, models: Mapping[str, Path], classes: int) -> dict[str, float]:
+    """Return weights fitted on the fold's validation part alone."""
+    rows = table[(table["role"] == "val") & (table["copy"] == 0)]
+    if rows.empty:
+        raise SignfoldError(
+            f"evaluation.fusion: validation, but {fold} has no validation part; give fixed weights such as [2, 2, 1, 1]"
+        )
+    logits = {stream: read_logits(model, rows, classes, "val") for stream, model in models.items()}
+    return fit(logits, rows["class_id"].to_numpy())
+
+
+def read_logits(model: Path, rows: pd.DataFrame, classes: int, role: str = "test") -> np.ndarray:
+    """Return the logits (N, K) of a model for `rows` of a fold, all of one role, in their order.
 
     Raises
     ------
@@ -106,21 +141,21 @@ def read_logits(model: Path, test: pd.DataFrame, classes: int) -> np.ndarray:
     """
     path = model / "predictions.parquet"
     table = read_parquet(path)
-    table = table.filter(pc.equal(table["role"], "test"))
-    found, wanted = pd.Index(table["sample_id"].to_pylist()), pd.Index(test["sample_id"])
+    table = table.filter(pc.equal(table["role"], role))
+    found, wanted = pd.Index(table["sample_id"].to_pylist()), pd.Index(rows["sample_id"])
     again = "these predictions belong to other folds; delete the model's folder and train again"
     if len(found) != len(wanted) or set(found) != set(wanted):
         odd = sorted(set(found) ^ set(wanted)) or [found[found.duplicated()][0]]
-        raise SignfoldError(f"{path}: {len(found)} test clips, the fold has {len(wanted)} (see {odd[0]!r}); {again}")
-    rows = found.get_indexer(wanted)
-    if not np.array_equal(table["class_id"].to_numpy()[rows], test["class_id"].to_numpy()):
+        raise SignfoldError(f"{path}: {len(found)} {role} clips, the fold has {len(wanted)} (see {odd[0]!r}); {again}")
+    order = found.get_indexer(wanted)
+    if not np.array_equal(table["class_id"].to_numpy()[order], rows["class_id"].to_numpy()):
         raise SignfoldError(f"{path}: class ids differ from those of the fold; {again}")
     flat = table["logits"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     if flat.size != len(found) * classes:
         raise SignfoldError(f"{path}: {flat.size} logits for {len(found)} clips; the manifest has {classes} classes")
     if not np.isfinite(flat).all():
         raise SignfoldError(f"{path}: a logit is not finite: training diverged. Lower training.learning_rate")
-    return flat.reshape(-1, classes)[rows]
+    return flat.reshape(-1, classes)[order]
 
 
 def bootstrap_groups(clips: pd.DataFrame) -> tuple[np.ndarray, str]:

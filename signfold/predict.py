@@ -17,14 +17,12 @@ from tqdm import tqdm
 from signfold import index, planned
 from signfold.aagcn import AAGCN
 from signfold.errors import SignfoldError
-from signfold.evaluate import EvaluationSettings
 from signfold.files import read_metadata, whole
 from signfold.frames import Floats
 from signfold.fusion import fuse
 from signfold.holistic import Extraction
 from signfold.keypoints import KeypointSettings
 from signfold.store import Store, digest_of
-from signfold.streams import STREAMS
 from signfold.tensors import TensorSettings, clip_tensor
 from signfold.weights import load_model, predict_logits
 
@@ -40,17 +38,17 @@ class Ensemble:
     Parameters
     ----------
     networks
-        (network, its metadata) by fold, then stream.
+        (network, its metadata) by fold and number of the seed, then stream.
     labels, glosses
         K of each, by class id.
     fusion
-        The weight of each stream.
+        The weight of each stream, by fold and number of the seed.
     """
 
-    networks: Mapping[str, Mapping[str, tuple[AAGCN, dict[str, Any]]]]
+    networks: Mapping[tuple[str, int], Mapping[str, tuple[AAGCN, dict[str, Any]]]]
     labels: Sequence[str]
     glosses: Sequence[str]
-    fusion: Mapping[str, float]
+    fusion: Mapping[tuple[str, int], Mapping[str, float]]
 
     @property
     def tensors(self) -> TensorSettings:
@@ -59,16 +57,16 @@ class Ensemble:
         return TensorSettings(**next(iter(streams.values()))[1]["tensors"]["settings"])
 
     def probabilities(self, tensor: Floats) -> Floats:
-        """Return (K,) probabilities of a clip's (C, T, V) tensor: streams fused, then the mean over the folds."""
+        """Return (K,) probabilities of a clip's (C, T, V) tensor: streams fused, then the mean over folds and seeds."""
         folds = [
-            fuse({stream: predict_logits(*network, tensor[None]) for stream, network in streams.items()}, self.fusion)
-            for streams in self.networks.values()
+            fuse({stream: predict_logits(*net, tensor[None]) for stream, net in streams.items()}, self.fusion[key])
+            for key, streams in self.networks.items()
         ]
         return np.mean(folds, axis=0)[0]
 
 
-def settings_of(results: Path) -> tuple[KeypointSettings, EvaluationSettings]:
-    """Return how the run extracted keypoints and fused streams, as its files say.
+def settings_of(results: Path) -> KeypointSettings:
+    """Return how the run extracted keypoints, as its files say.
 
     Raises
     ------
@@ -83,29 +81,32 @@ def settings_of(results: Path) -> tuple[KeypointSettings, EvaluationSettings]:
         raise SignfoldError(f"{results}: its keypoints were imported; videos need a run on videos")
     known = {field.name for field in fields(KeypointSettings)}
     options = {key: value for key, value in (about["options"] | about).items() if key in known}
-    weights = json.loads(metrics.read_text(encoding="utf-8"))["fusion"]
-    return KeypointSettings(**options), EvaluationSettings(fusion=[weights.get(stream, 0.0) for stream in STREAMS])
+    return KeypointSettings(**options)
 
 
-def load(results: Path, evaluation: EvaluationSettings) -> Ensemble:
-    """Load the networks that are under `results/{dataset}/models`.
+def load(results: Path) -> Ensemble:
+    """Load the networks that are under `results/{dataset}/models`, and the weights that their streams are fused with.
 
     Raises
     ------
     SignfoldError
         If there are none, or they do not know the same classes or tensors.
     """
-    networks: dict[str, dict[str, tuple[AAGCN, dict[str, Any]]]] = {}
-    for folder in planned.models(results):
-        networks.setdefault(folder.parent.name, {})[folder.name] = load_model(folder)
-    if not networks:
+    networks: dict[tuple[str, int], dict[str, tuple[AAGCN, dict[str, Any]]]] = {}
+    for number in range(1, planned.seeds(results) + 1):
+        for folder in planned.models(results, number):
+            fold, stream = folder.relative_to(results / "models").parts[:2]
+            networks.setdefault((fold, number), {})[stream] = load_model(folder)
+    if not networks or not (results / METRICS).is_file():
         raise SignfoldError(f"{results}: no trained networks; run `snakemake --cores all {results}/report.html` first")
     metadata = [about for streams in networks.values() for _, about in streams.values()]
     for key in ("classes", "tensors"):
         if any(about[key] != metadata[0][key] for about in metadata):
             raise SignfoldError(f"{results}/models: the networks differ in their {key}; run the workflow to its end")
     labels = metadata[0]["classes"]
-    return Ensemble(networks, labels, _glosses(results / "classes.csv", labels), evaluation.weights)
+    used = json.loads((results / METRICS).read_text(encoding="utf-8"))["fusion_by_fold"]
+    fusion = {(fold, number): used[number - 1][fold] for fold, number in networks}
+    return Ensemble(networks, labels, _glosses(results / "classes.csv", labels), fusion)
 
 
 def _glosses(file: Path, labels: Sequence[str]) -> list[str]:
@@ -158,8 +159,7 @@ def predict(results: Path, paths: Sequence[Path], out: Path, store: Store) -> pd
     SignfoldError
         If there are no networks or no videos.
     """
-    keypoints, evaluation = settings_of(results)
-    ensemble = load(results, evaluation)
+    keypoints, ensemble = settings_of(results), load(results)
     rows = []
     for video in tqdm(videos_in(paths), unit="video", desc="predict"):
         found = store.extraction(video, digest_of(video)[0], keypoints.extractor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -24,6 +25,10 @@ def protocol(
     unit: str,
     confidence: float,
     resamples: int,
+    *,
+    fusion: str = "fixed weights",
+    pretrained: Mapping[str, Any] | None = None,
+    seeds: int = 1,
 ) -> str:
     """Return in one sentence how the figures came about.
 
@@ -39,13 +44,23 @@ def protocol(
         Whether the epoch was chosen by validation, or is the last one.
     unit, confidence, resamples
         What the bootstrap draws, `signer` or `clip`; its coverage; how often.
+    fusion
+        What streams were fused with.
+    pretrained
+        `datasets` and number of `clips` that the networks had seen before; None if none.
+    seeds
+        How many networks there are for each fold and stream.
     """
     split, validation = _split(folds, clips)
     epoch = f"epoch chosen on {validation}" if chosen else "last epoch taken"
-    fused = f", {' + '.join(streams)} fused with fixed weights" if len(streams) > 1 else ""
+    fused = f", {' + '.join(streams)} fused with {fusion}" if len(streams) > 1 else ""
+    if pretrained:
+        source = " and ".join(pretrained["datasets"])
+        split += f", pre-trained on {pretrained['clips']} clips of {source}, none of them tested"
+    mean = f", mean over {seeds} seeds" if seeds > 1 else ""
     narrow = "" if unit == "signer" else ", too narrow for signers that are not here"
     return (
-        f"{split}, {epoch}{fused}, each test part scored once; "
+        f"{split}, {epoch}{fused}, each test part scored once{mean}; "
         f"{100 * confidence:g} % interval: bootstrap over {unit}s ({resamples}){narrow}"
     )
 

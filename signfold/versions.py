@@ -12,8 +12,8 @@ MANIFEST = 1
 FOLDS = 1
 TRAIN = 2
 BASELINES = 1
-EVALUATE = 2
-REPORT = 3
+EVALUATE = 3
+REPORT = 4
 
 
 def installed() -> dict[str, str]:

@@ -139,9 +139,9 @@ def provenance_of(fold: Fold, dataset: str, initial: Path | None) -> dict[str, A
     Returns
     -------
     dict
-        `sha256` of all clips; `signers`, named within their data set: [dataset, signer]; `datasets`, their names; `initial`,
-        the file that it went on from, or None; `pretrained`: `datasets` and number of `clips` that it has seen besides its
-        fold's, or None.
+        `sha256` of all clips; `signers`, named within their data set: [dataset, signer]; `datasets`, their names;
+        `initial`, the file that it went on from, or None; `pretrained`: `datasets` and number of `clips` that it has
+        seen besides its fold's, or None.
     """
     seen = _read_provenance(initial) if initial else {"sha256": [], "signers": []}
     parts = [fold.roles["train"], fold.roles["val"]]
@@ -166,7 +166,9 @@ def _read_provenance(weights: Path) -> dict[str, Any]:
         raise SignfoldError(f"{path}: missing, so nobody can tell whether {weights} has seen the test clips")
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != _read(weights)[1].get("provenance"):
-        raise SignfoldError(f"{path}: is not the one that {weights} was written with; put that one there, or train again")
+        raise SignfoldError(
+            f"{path}: is not the one that {weights} was written with; put that one there, or train again"
+        )
     return json.loads(content)
 
 
@@ -189,15 +191,15 @@ def start_from(model: AAGCN, weights: Path, *, fold: Fold, tensors: Mapping[str,
     Raises
     ------
     SignfoldError
-        If joints, channels, frames, other settings of the tensors or sizes differ, or if the weights have seen a test clip
-        or a test signer.
+        If joints, channels, frames, other settings of the tensors or sizes differ, or if the weights have seen a test
+        clip or a test signer.
     """
     state, metadata = _read(weights)
     for key in ("joints", "channels", "frames"):
         if metadata[key] != tensors[key]:
             raise SignfoldError(
-                f"{weights}: trained on {key} {metadata[key]}, but the tensors have {tensors[key]}; train it on tensors "
-                "like these, or set the section tensors as it was"
+                f"{weights}: trained on {key} {metadata[key]}, but the tensors have {tensors[key]}; set the section "
+                "tensors as it was"
             )
     made, wanted = metadata["tensors"].get("settings", {}), tensors.get("settings", {})
     for key in sorted({*made, *wanted}):

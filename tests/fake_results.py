@@ -69,7 +69,7 @@ def evaluated(root: Path, **options: object) -> Path:
     return root
 
 
-def run_evaluate(root: Path, settings: EvaluationSettings | None = None, seed: int = 0) -> dict:
+def run_evaluate(root: Path, settings: EvaluationSettings | None = None, seed: int = 0, seeds: int = 1) -> dict:
     """Evaluate everything below `root`; return the summary."""
     folds = {path.stem: path for path in sorted((root / "folds").glob("*.parquet"))}
     models = {(path.parent.name, path.name): path for path in sorted((root / "models").glob("*/*"))}
@@ -77,7 +77,7 @@ def run_evaluate(root: Path, settings: EvaluationSettings | None = None, seed: i
     told = {fold: root / f"baselines/{fold}.parquet" for fold in folds}
     known = told if all(path.exists() for path in told.values()) else None
     shuffled = root / "baselines/shuffled.json"
-    evaluate(models, folds, root / "manifest.parquet", root / "evaluation", settings, seed, known, shuffled)
+    evaluate(models, folds, root / "manifest.parquet", root / "evaluation", settings, seed, known, shuffled, seeds)
     return json.loads((root / "evaluation/metrics.json").read_text(encoding="utf-8"))
 
 

@@ -19,7 +19,7 @@ from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 from signfold.errors import SignfoldError
 from signfold.evaluate import EvaluationSettings
 from signfold.files import read_parquet, write_json, write_parquet
-from signfold.fusion import fuse
+from signfold.fusion import fit, fuse
 from signfold.metrics import METRICS, Scored, bootstrap, calibration, point, resampled, score, wilson
 from signfold.protocol import majority
 
@@ -135,6 +135,35 @@ def test_fusion_by_hand() -> None:
         fuse({"joint": np.zeros((1, 2))}, {"joint": 0.0})
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 4))
+def test_fitted_weights_are_the_likeliest_on_the_simplex(seed: int, count: int) -> None:
+    """No other weights give the truth a greater likelihood: not equal ones, not one stream alone, no step away."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(5, size=40)
+    logits = {f"stream {n}": rng.normal(size=(40, 5)) + rng.normal() * np.eye(5)[truth] for n in range(count)}
+    weights = fit(logits, truth)
+    assert sum(weights.values()) == pytest.approx(1)
+    assert min(weights.values()) >= 0
+
+    def likelihood(values: np.ndarray) -> float:
+        fused = fuse(logits, dict(zip(logits, values, strict=True)))
+        return np.log(fused[np.arange(40), truth]).sum()
+
+    best = np.array(list(weights.values()))
+    others = [np.ones(count), *np.eye(count), *(best + 0.05 * rng.dirichlet(np.ones(count), 8))]
+    assert likelihood(best) >= max(map(likelihood, others)) - 1e-4
+
+
+def test_fitted_weights_find_the_better_stream_and_keep_equals_equal() -> None:
+    truth = np.arange(30) % 3
+    good, noise = 4 * np.eye(3)[truth], np.random.default_rng(0).normal(size=(30, 3))
+    assert fit({"joint": noise, "bone": good}, truth)["bone"] > 0.95
+    assert fit({"joint": noise, "bone": noise}, truth) == pytest.approx({"joint": 0.5, "bone": 0.5})
+    impossible = np.where(np.eye(3)[truth] == 1, -2000.0, 0.0)  # its probability of the truth is 0
+    assert fit({"joint": impossible, "bone": impossible}, truth) == pytest.approx({"joint": 0.5, "bone": 0.5})
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     root = fake_results(tmp_path_factory.mktemp("results"))
@@ -227,6 +256,85 @@ def test_streams_are_fused_and_shown_alone(tmp_path: Path) -> None:
     assert alone["top1"]["value"] == pytest.approx(table.loc["joint", "top1"])
 
 
+def test_weights_are_fitted_on_each_folds_validation_part_alone(tmp_path: Path) -> None:
+    fake_results(tmp_path, classes=8, streams=("joint", "bone"))
+    wanted = EvaluationSettings(bootstrap=50, fusion="validation")
+    summary = run_evaluate(tmp_path, wanted)
+    assert summary["fusion"] is None
+    (weights,) = summary["fusion_by_fold"]
+    assert set(weights) == {"fold-1", "fold-2", "fold-3"}
+    assert "joint + bone fused with weights fitted on validation" in summary["protocol"]
+
+    def scramble(role: str, fold: str) -> None:
+        def change(table: pd.DataFrame) -> pd.DataFrame:
+            rows = table["role"] == role
+            return table.assign(
+                logits=table["logits"].where(~rows, pd.Series([np.arange(8, dtype=np.float32)] * len(table)))
+            )
+
+        _rewrite(tmp_path / f"models/{fold}/bone/predictions.parquet", change)
+
+    scramble("test", "fold-1")
+    assert run_evaluate(tmp_path, wanted)["fusion_by_fold"] == [weights]
+    scramble("val", "fold-2")
+    (changed,) = run_evaluate(tmp_path, wanted)["fusion_by_fold"]
+    assert {fold for fold in weights if changed[fold] != weights[fold]} == {"fold-2"}
+    assert changed["fold-2"]["bone"] < weights["fold-2"]["bone"]
+    _rewrite(tmp_path / "folds/fold-3.parquet", lambda t: t.assign(role=t["role"].replace("val", "none")))
+    with pytest.raises(SignfoldError, match="fold-3 has no validation part"):
+        run_evaluate(tmp_path, wanted)
+
+
+def seeded(root: Path, seeds: int) -> list[float]:
+    """Fake further seeds beside the first, below `all`; return the pooled top-1 of each."""
+    tops = []
+    for number in range(seeds):
+        alone = fake_results(root / f"alone-{number}")
+        for path in alone.glob("models/*/joint/predictions.parquet") if number else ():
+            rng = np.random.default_rng(number)
+            _rewrite(path, lambda t, rng=rng: t.assign(logits=[each + rng.normal(0, 3, 6) for each in t["logits"]]))
+        tops.append(run_evaluate(alone)["top1"]["value"])
+    shutil.copytree(root / "alone-0", root / "all")
+    for number in range(1, seeds):
+        for folder in (root / f"alone-{number}/models").glob("*/joint"):
+            shutil.copytree(folder, root / "all/models" / folder.parent.name / f"joint/seed-{number + 1}")
+    return tops
+
+
+def test_the_headline_is_the_mean_over_seeds_with_their_spread(tmp_path: Path) -> None:
+    tops = seeded(tmp_path, 3)
+    assert len(set(tops)) == 3
+    one, three = run_evaluate(tmp_path / "all"), run_evaluate(tmp_path / "all", seeds=3)
+    assert three["top1"]["value"] == pytest.approx(np.mean(tops))
+    assert three["seeds"]["values"]["top1"] == pytest.approx(tops)
+    assert three["seeds"]["sd"]["top1"] == pytest.approx(np.std(tops, ddof=1))
+    assert (one["seeds"]["count"], one["seeds"]["sd"]) == (1, None)
+    assert "each test part scored once, mean over 3 seeds;" in three["protocol"]
+    assert "seeds" not in one["protocol"]
+    assert three["spread"] == one["spread"], "tables are the first seed's"
+    assert three["baseline"]["gain"] == pytest.approx(np.mean(tops) - three["baseline"]["top1"])
+
+
+def test_the_interval_over_seeds_draws_the_same_signers_for_all() -> None:
+    scored, signers = _clips([9, 3, 5, 8, 2, 7], 10)
+    other = score(np.eye(2)[1 - scored.predicted], scored.truth)
+    both = bootstrap([scored, other], signers, 300, 0.95, 4)["top1"]
+    # What one has right the other has wrong: on every resample the mean is one half.
+    assert (both["low"], both["value"], both["high"]) == pytest.approx((0.5, 0.5, 0.5))
+    assert bootstrap([scored, scored], signers, 300, 0.95, 4) == bootstrap(scored, signers, 300, 0.95, 4)
+
+
+def test_what_was_learnt_before_is_owned_up_to(tmp_path: Path) -> None:
+    fake_results(tmp_path)
+    assert run_evaluate(tmp_path)["pretrained"] is None
+    for path in tmp_path.glob("models/*/*/metrics.json"):
+        seen = {"pretrained": {"datasets": ["autsl"], "clips": 1200}}
+        write_json(path, json.loads(path.read_text(encoding="utf-8")) | seen)
+    summary = run_evaluate(tmp_path)
+    assert summary["pretrained"] == {"datasets": ["autsl"], "clips": 1200}
+    assert "pre-trained on 1200 clips of autsl, none of them tested" in summary["protocol"]
+
+
 def test_unknown_signers_are_owned_up_to(tmp_path: Path) -> None:
     fake_results(tmp_path, known_signers=False)
     summary = run_evaluate(tmp_path)
@@ -313,7 +421,7 @@ def test_official_split_leaves_the_rest_untested(tmp_path: Path) -> None:
 
 
 def test_wrong_fusion_weights_are_refused() -> None:
-    for weights in ([1, 2], [1, 1, 1, -1]):
+    for weights in ([1, 2], [1, 1, 1, -1], "test"):
         with pytest.raises(SignfoldError, match=r"evaluation\.fusion"):
             EvaluationSettings(fusion=weights)
 

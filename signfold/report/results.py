@@ -83,13 +83,15 @@ class Results:
 
     @cached_property
     def models(self) -> list[dict[str, Any]]:
-        """For each model its metrics, in order of fold and stream."""
-        paths = [folder / "metrics.json" for folder in planned.models(self.root)]
-        return [json.loads(path.read_text(encoding="utf-8")) | _name(path) for path in paths if path.exists()]
+        """For each model its metrics, in order of fold and stream; those of further seeds behind the first's."""
+        numbers = range(1, planned.seeds(self.root) + 1)
+        paths = [folder / "metrics.json" for number in numbers for folder in planned.models(self.root, number)]
+        found = [path for path in paths if path.exists()]
+        return [json.loads(path.read_text(encoding="utf-8")) | self._name(path) for path in found]
 
     @cached_property
     def histories(self) -> dict[tuple[str, str], pd.DataFrame]:
-        """For each (fold, stream) one row per epoch."""
+        """For each (fold, stream) one row per epoch, of the first seed."""
         paths = [folder / "history.csv" for folder in planned.models(self.root)]
         return {(path.parts[-3], path.parts[-2]): self.csv(path.relative_to(self.root)) for path in paths}
 
@@ -107,6 +109,11 @@ class Results:
             stage = path.relative_to(self.root / "benchmarks").with_suffix("").parts[0]
             rows.append({"stage": stage, **{name: table[name].mean() for name in columns if name in table}})
         return pd.DataFrame(rows, columns=["stage", *columns])
+
+    def _name(self, path: Path) -> dict[str, str]:
+        """Return which model a file is of."""
+        fold, stream = path.relative_to(self.root / "models").parts[:2]
+        return {"fold": fold, "stream": stream}
 
     def _present(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of videos that the index still has."""
@@ -140,10 +147,6 @@ class Results:
 def natural(name: str) -> tuple[int, str]:
     """Sort fold-2 before fold-10."""
     return len(name), name
-
-
-def _name(path: Path) -> dict[str, str]:
-    return {"fold": path.parts[-3], "stream": path.parts[-2]}
 
 
 def _parquet(paths: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:

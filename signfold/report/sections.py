@@ -25,7 +25,7 @@ FEW = 10
 ROLES = ("train", "val", "test")
 STAGES = (
     *"synth index keypoints import tensors items manifest folds audit".split(),
-    *"baselines shuffled train evaluate figures report".split(),
+    *"baselines shuffled pretrain_clips pretrain train train_seed evaluate figures report".split(),
 )
 PACKAGES = (
     "snakemake",
@@ -172,7 +172,8 @@ def _matrix(tables: Mapping[str, pd.DataFrame]) -> list[tuple[str, list[str]]]:
 
 def curves(results: Results) -> Section:
     """Loss and top-1 over epochs, per stream."""
-    best = {(model["fold"], model["stream"]): model.get("best_epoch") for model in results.models}
+    # The first seed's, whose curves these are, stand in front.
+    best = {(model["fold"], model["stream"]): model.get("best_epoch") for model in reversed(results.models)}
     streams: dict[str, dict[str, pd.DataFrame]] = {}
     for (fold, stream), table in results.histories.items():
         streams.setdefault(stream, {})[fold] = table
@@ -272,11 +273,15 @@ def calibration(results: Results) -> Section:
 
 
 def models(results: Results) -> Section:
-    """What was trained, and for how long; the streams by themselves."""
+    """What was trained, from what, and for how long; the streams by themselves, and the seeds."""
     if not results.models:
         return {}
-    streams = results.evaluation("streams")
-    return {"rows": results.models, "streams": streams.to_dict("records")}
+    streams, summary = results.evaluation("streams"), results.summary
+    weights = {}
+    if summary and summary["fusion"] is None:
+        weights = summary["fusion_by_fold"][0]
+    seeds = summary["seeds"] if summary and summary["seeds"]["count"] > 1 else None
+    return {"rows": results.models, "streams": streams.to_dict("records"), "weights": weights, "seeds": seeds}
 
 
 def stages(results: Results) -> Section:

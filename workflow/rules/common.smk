@@ -143,7 +143,19 @@ def start_of(name):
 
 def initial_weights(wildcards):
     """What a network starts from, if not from random weights."""
-    return initial.initial_weights(start_of(wildcards.dataset), *wildcards[:3]) or []
+    number = int(wildcards.get("number", 1))
+    return initial.initial_weights(start_of(wildcards.dataset), *wildcards[:3], number) or []
+
+
+def model_files(name):
+    """An input function: the file `name` of all networks of the wildcards' dataset."""
+
+    def of(wildcards):
+        seeds = range(1, settings_of(wildcards.dataset)["seeds"] + 1)
+        folders = [fold_files(initial.model_folder("{dataset}", "{fold}", "{stream}", number)) for number in seeds]
+        return [f"{folder}/{name}" for of_seed in folders for folder in of_seed(wildcards)]
+
+    return of
 
 
 def new_videos(wildcards):
@@ -179,4 +191,5 @@ wildcard_constraints:
     dataset="|".join(map(re.escape, config["datasets"])),
     shard="[0-9a-f]+",
     fold=r"fold-[0-9]+|official",
+    number="[1-9][0-9]*",
     stream="joint|bone|joint_motion|bone_motion",

@@ -51,8 +51,8 @@ rule shuffled:
 
 rule evaluate:
     input:
-        metrics=fold_files("results/{dataset}/models/{fold}/{stream}/metrics.json"),
-        predictions=fold_files("results/{dataset}/models/{fold}/{stream}/predictions.parquet"),
+        metrics=model_files("metrics.json"),
+        predictions=model_files("predictions.parquet"),
         folds=fold_files("results/{dataset}/folds/{fold}.parquet"),
         baselines=fold_files("results/{dataset}/baselines/{fold}.parquet"),
         shuffled="results/{dataset}/baselines/shuffled.json",
@@ -81,6 +81,7 @@ rule evaluate:
         runtime=growing(60),
     params:
         evaluation=settings("evaluation"),
+        seeds=settings("seeds"),
         seed=settings("seed"),
         version=versions.EVALUATE,
     script:

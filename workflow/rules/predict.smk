@@ -3,7 +3,7 @@
 
 rule predict:
     input:
-        models=fold_files("results/{dataset}/models/{fold}/{stream}/model.safetensors"),
+        models=model_files("model.safetensors"),
         classes="results/{dataset}/classes.csv",
         metrics="results/{dataset}/evaluation/metrics.json",
     output:

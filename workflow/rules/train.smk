@@ -32,6 +32,25 @@ rule train:
         "../scripts/train.py"
 
 
+# Further seeds: `seed-2` and so on, below the first one's folder.
+use rule train as train_seed with:
+    output:
+        model="results/{dataset}/models/{fold}/{stream}/seed-{number}/model.safetensors",
+        metrics="results/{dataset}/models/{fold}/{stream}/seed-{number}/metrics.json",
+        history="results/{dataset}/models/{fold}/{stream}/seed-{number}/history.csv",
+        predictions="results/{dataset}/models/{fold}/{stream}/seed-{number}/predictions.parquet",
+        provenance="results/{dataset}/models/{fold}/{stream}/seed-{number}/provenance.json",
+    log:
+        "results/{dataset}/logs/train_seed/{fold}/{stream}/{number}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/train_seed/{fold}/{stream}/{number}.tsv"
+    params:
+        training=settings("training"),
+        model=settings("model"),
+        seed=lambda wildcards: settings("seed")(wildcards) + int(wildcards.number) - 1,
+        version=versions.TRAIN,
+
+
 rule pretrain_clips:
     input:
         "results/{dataset}/items.parquet",

@@ -6,10 +6,11 @@ from signfold.job import job
 
 with job(snakemake.log[0], snakemake.threads):
     from signfold import evaluate
+    from signfold.streams import STREAMS
 
     models = [Path(path).parent for path in snakemake.input.metrics]
     evaluate.evaluate(
-        {(model.parent.name, model.name): model for model in models},
+        {(model.parent.name, model.name): model for model in models if model.name in STREAMS},
         {Path(path).stem: Path(path) for path in snakemake.input.folds},
         Path(snakemake.input.manifest),
         Path(snakemake.output.metrics).parent,
@@ -17,4 +18,5 @@ with job(snakemake.log[0], snakemake.threads):
         snakemake.params.seed,
         {Path(path).stem: Path(path) for path in snakemake.input.baselines},
         Path(snakemake.input.shuffled),
+        snakemake.params.seeds,
     )
