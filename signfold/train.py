@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import math
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ from tqdm import tqdm
 
 import signfold
 from signfold import checkpoint as checkpoints
-from signfold import files, versions, weights
+from signfold import devices, files, versions, weights
 from signfold.aagcn import AAGCN, ModelSettings, parameter_count
 from signfold.batches import Batch, Fold, Samples, Shards, in_order, load, read_fold, shuffled
 from signfold.errors import SignfoldError
@@ -82,7 +83,10 @@ class Run:
     def forward(self, model: AAGCN, x: NDArray[np.float32]) -> Tensor:
         """Return float32 logits of a batch."""
         dtype = precision(self.settings, self.device)
-        inputs = torch.from_numpy(x).to(self.device, non_blocking=True)
+        inputs = torch.from_numpy(x)
+        if self.device.type == "cuda":  # from pinned memory the copy runs beside the step before
+            inputs = inputs.pin_memory()
+        inputs = inputs.to(self.device, non_blocking=True)
         with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
             return model(inputs).float()
 
@@ -139,20 +143,23 @@ def train(
     fold, shards = read_fold(fold_file, audit), Shards(tensors)
     for samples in fold.roles.values():
         shards.check(samples)
-    run = prepare(fold, shards, stream, settings, model_settings, seed)
-    if initial is not None:
-        weights.start_from(run.model, initial, fold=fold, tensors=shards.metadata, dataset=dataset)
     depends = {"training": asdict(settings), "model": asdict(model_settings), "stream": stream, "seed": seed}
-    depends |= {"tensors": shards.metadata, "version": versions.TRAIN, "select": run.select}
+    depends |= {"tensors": shards.metadata, "version": versions.TRAIN}
     identity = checkpoints.digest(depends, [fold_file, *tensors, *([initial] if initial else [])])
-    state = fit(run, checkpoint, identity, out / "history.csv")
-    write_outputs(run, state, out, model_settings, weights.provenance_of(fold, dataset, initial))
+    with devices.claimed(devices.names(torch.cuda.device_count())) as place:
+        run = prepare(fold, shards, stream, settings, model_settings, seed, place)
+        if initial is not None:
+            weights.start_from(run.model, initial, fold=fold, tensors=shards.metadata, dataset=dataset)
+        state = fit(run, checkpoint, identity, out / "history.csv")
+        write_outputs(run, state, out, model_settings, weights.provenance_of(fold, dataset, initial))
     checkpoint.unlink(missing_ok=True)
 
 
 def begin(threads: int) -> None:
     """Set what holds for the whole process: number of threads, and the same results every time."""
     torch.set_num_threads(threads)
+    # Without it, cuBLAS may add in another order each time; read when CUDA starts.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     # That would fill all new memory first, in case somebody reads what was never written: 8 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -169,10 +176,19 @@ def keep_freed_memory() -> None:
 
 
 def prepare(
-    fold: Fold, shards: Shards, stream: str, settings: TrainingSettings, model_settings: ModelSettings, seed: int
+    fold: Fold,
+    shards: Shards,
+    stream: str,
+    settings: TrainingSettings,
+    model_settings: ModelSettings,
+    seed: int,
+    place: int | None = None,
 ) -> Run:
-    """Return a run with a fresh network, whose weights depend on the seed alone."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Return a run with a fresh network, whose weights depend on the seed alone, on a CUDA device or on the CPU."""
+    device = torch.device("cpu")
+    if place is not None:
+        device = torch.device("cuda", place)
+        torch.cuda.set_device(device)
     torch.manual_seed(seed)
     model = weights.build(shards.metadata, len(fold.labels), model_settings).to(device)
     select = settings.select if len(fold.roles["val"]) else "last"

@@ -237,6 +237,46 @@ def test_a_killed_extraction_goes_on_where_it_was(tmp_path: Path) -> None:
     assert all(path.stat().st_mtime_ns == modified for path, modified in kept.items())
 
 
+def test_a_fold_whose_test_clips_the_source_has_under_other_names_stops(done: Path) -> None:
+    """The source has the clips of two signers, renamed: only the fold that tests the third one may go on from it."""
+    (done / "theirs").mkdir()
+    for number, video in enumerate(video for video in videos(done) if not video.name.startswith("03")):
+        shutil.copy(video, done / "theirs" / f"sign{video.stem.rpartition('_')[2]}-someone{number}.mp4")
+    theirs = {"root": "theirs", "match": "(?P<label>sign[0-9]+)-(?P<signer>[a-z]+[0-9])"}
+    same = {key: CONFIG["datasets"]["demo"]["settings"][key] for key in ("shards", "tensors", "model", "training")}
+    demo = CONFIG["datasets"]["demo"] | {"settings": same | {"pretrain": {"dataset": "theirs"}}}
+    configure(done, CONFIG | {"datasets": {"demo": demo, "theirs": theirs | {"settings": same}}})
+    before = entries(done)
+    plan = planned(done)
+    assert (plan["pretrain"], plan["pretrain_clips"], plan["train"]) == (1, 1, 3)
+    models = [f"results/demo/models/fold-{fold}/joint/metrics.json" for fold in (1, 2, 3)]
+    said = snakemake(done, *models, check=False)
+    assert entries(done) == before, "the same content is not extracted again"
+    assert len(re.findall(r"signfold: .*has seen 2 test clips of fold-[123].*a leak", said)) == 2
+    # Snakemake removes the outputs of the folds that failed.
+    (model,) = [json.loads((done / path).read_text()) for path in models if (done / path).exists()]
+    assert model["pretrained"] == {"datasets": ["theirs"], "clips": 4}
+
+    other = {"demo": demo, "theirs": theirs | {"settings": same | {"tensors": {"frames": 12}}}}
+    configure(done, CONFIG | {"datasets": other})
+    said = snakemake(done, "-n", check=False)
+    assert "pretrain.dataset: demo cannot go on from theirs: tensors.frames is 12 for theirs and 16 for demo" in said
+    assert "Traceback (most recent call last)" not in said
+
+
+def test_further_seeds_are_trained_beside_the_first_and_averaged(done: Path) -> None:
+    plan = planned(done, "--config", "seeds=2", "streams=[joint,bone]", "pretrain={from_joint: true}")
+    assert (plan["train"], plan["train_seed"]) == (3, 6)
+    snakemake(done, REPORT, "--config", "seeds=2")
+    metrics = json.loads((done / "results/demo/evaluation/metrics.json").read_text())
+    assert metrics["seeds"]["count"] == 2
+    second = done / "results/demo/models/fold-1/joint/seed-2"
+    assert json.loads((second / "metrics.json").read_text())["seed"] == 1
+    assert (second / "model.safetensors").read_bytes() != (second.parent / "model.safetensors").read_bytes()
+    assert "mean over 2 seeds" in (done / REPORT).read_text()
+    assert planned(done, "--config", "seeds=2") == {}
+
+
 NAMES = ["with space", "o'quo\"te", "new\nline", "日本語", "-dash", ";$(touch x)", "a:b%03d", "{brace}"]
 
 

@@ -14,7 +14,7 @@ sys.path.insert(0, str(HOME))
 os.environ.update(PYTHONPATH=str(HOME))
 
 from signfold import config as configuration
-from signfold import foldnames, index, initial, versions
+from signfold import devices, foldnames, index, initial, versions
 from signfold.errors import SignfoldError
 from signfold.importing import sources
 from signfold.synth import names
@@ -32,6 +32,11 @@ def explained(function):
 
     return call
 
+
+# As many trainings run at a time on this machine as it has GPUs; where a cluster runs them, the profile asks for one each.
+GPUS = devices.count() if workflow.local_exec else 0
+if GPUS and "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", GPUS)
 
 TYPED = configuration.typed(workflow.config_settings.config)
 config.update(configuration.merged(config, TYPED))

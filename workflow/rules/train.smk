@@ -23,6 +23,7 @@ rule train:
     resources:
         mem_mb=growing(8000),
         runtime=growing(1440),
+        gpu=min(1, GPUS),
     params:
         training=settings("training"),
         model=settings("model"),

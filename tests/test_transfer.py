@@ -1,0 +1,173 @@
+"""Promises of transfer: what fits is gone on from, what does not is said at once, and nothing tested was seen."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_train import SHORT, pretrained, run
+from training_data import example, read_rows, write_fold
+
+from signfold import files, pretraining
+from signfold.errors import SignfoldError
+from signfold.foldnames import FoldSettings
+from signfold.folds import SCHEMA
+from signfold.initial import InitialSettings, initial_weights, settings_of
+from signfold.streams import STREAMS
+from signfold.weights import PROVENANCE, load_model
+
+CONFIG: dict[str, Any] = {
+    "datasets": {"mine": {}, "autsl": {}},
+    "tensors": {"frames": 64, "layout": "hands_body_27"},
+    "model": {"width": 1.0, "dropout": 0.0},
+    "streams": ["joint", "bone"],
+    "pretrain": {"dataset": "autsl", "weights": None, "from_joint": False},
+}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The configuration with one value of the source's settings changed."""
+    config = copy.deepcopy(CONFIG)
+    section, key = path.split(".")
+    config["datasets"]["autsl"]["settings"] = {section: {key: value}}
+    return config
+
+
+def test_each_stream_starts_from_the_sources_network_of_that_stream() -> None:
+    settings = settings_of(CONFIG, "mine", {})
+    for stream in STREAMS:
+        found = initial_weights(settings, "mine", "fold-2", stream)
+        assert found == f"results/autsl/pretrain/{stream}/model.safetensors"
+
+
+def test_other_streams_start_from_the_joint_stream_of_their_own_fold_and_seed() -> None:
+    settings = InitialSettings(dataset="autsl", from_joint=True)
+    assert initial_weights(settings, "mine", "fold-2", "joint") == "results/autsl/pretrain/joint/model.safetensors"
+    assert initial_weights(settings, "mine", "fold-2", "bone") == "results/mine/models/fold-2/joint/model.safetensors"
+    third = initial_weights(settings, "mine", "fold-2", "bone", 3)
+    assert third == "results/mine/models/fold-2/joint/seed-3/model.safetensors"
+    assert initial_weights(InitialSettings(), "mine", "fold-2", "bone") is None
+
+
+def test_a_stream_can_be_named_in_the_path_of_weights() -> None:
+    settings = InitialSettings(weights="old/{stream}/model.safetensors")
+    assert initial_weights(settings, "mine", "fold-1", "bone") == "old/bone/model.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("tensors.frames", 80, "tensors.frames is 80 for autsl and 64 for mine"),
+        ("tensors.layout", "hands_arms_46", "tensors.layout is 'hands_arms_46' for autsl"),
+        ("model.width", 0.5, "model.width is 0.5 for autsl and 1.0 for mine"),
+    ],
+)
+def test_what_would_not_fit_is_said_from_the_configuration_alone(path: str, value: Any, message: str) -> None:
+    with pytest.raises(SignfoldError, match=f"mine cannot go on from autsl: {message}.*Give both the same"):
+        settings_of(changed(path, value), "mine", {})
+    settings_of(changed("model.dropout", 0.5), "mine", {})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"dataset": "autls"}, "no dataset 'autls'.*did you mean 'autsl'"),
+        ({"dataset": "mine"}, "mine cannot be pre-trained on itself"),
+        ({"dataset": "autsl", "weights": "x"}, "both `dataset` and `weights`"),
+        ({"dataset": None, "weights": "gone/model.safetensors"}, "gone/model.safetensors: no such file"),
+    ],
+)
+def test_mistakes_in_the_section_are_said(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(SignfoldError, match=message):
+        settings_of({**CONFIG, "pretrain": CONFIG["pretrain"] | given}, "mine", {})
+
+
+def clips(rows: list[tuple[str, str | None, str | None, str]]) -> pd.DataFrame:
+    """Clips as (sample_id, signer, split, sha256)."""
+    table = pd.DataFrame(rows, columns=["sample_id", "signer", "split", "sha256"]).astype(object)
+    table = table.where(table.notna(), None).set_index("sample_id", drop=False).rename_axis(None)
+    return table.assign(class_id=0)
+
+
+def test_an_official_test_part_stays_unseen_under_any_name() -> None:
+    table = clips(
+        [
+            ("a", "1", "train", "x"),
+            ("b", "2", "val", "y"),
+            ("c", "3", "test", "z"),
+            ("d", "1", "train", "z"),  # the test clip once more
+            ("e", "1", "train", "y"),  # a twin of a validation clip
+            ("f", None, None, "w"),
+        ]
+    )
+    roles = pretraining.roles_of(table, FoldSettings(method="official"), 0)
+    assert roles.to_dict() == {"a": "train", "b": "val", "c": "none", "d": "none", "e": "none", "f": "none"}
+
+
+@given(st.integers(1, 12), st.integers(1, 4), st.integers(0, 99))
+def test_without_an_official_split_all_clips_are_learnt_or_validate(signers: int, each: int, seed: int) -> None:
+    rows = [(f"{s}-{n}", f"s{s}", "test", f"{s}-{n}") for s in range(signers) for n in range(each)]
+    table = clips(rows)
+    roles = pretraining.roles_of(table, FoldSettings(), seed)
+    assert set(roles) <= {"train", "val"}
+    assert ("val" in set(roles)) == (len(rows) > 1)
+    if signers > 1:
+        by_signer = roles.groupby(table["signer"]).nunique()
+        assert (by_signer == 1).all(), "validation signers are apart"
+
+
+def test_pretraining_tests_nobody_and_says_what_it_saw(tmp_path: Path) -> None:
+    given = example(tmp_path)
+    rows = [row | {"role": {"test": "none"}.get(row["role"], row["role"])} for row in read_rows(given.fold)]
+    given.fold = tmp_path / "pretrain" / "all.parquet"
+    write_fold(given.fold, rows)
+    metrics = run(given, audit=None, dataset="source")
+    assert (metrics["fold"], metrics["n_test"], metrics["pretrained"]) == ("all", 0, None)
+    seen = json.loads((given.out / PROVENANCE).read_text())
+    assert seen["datasets"] == ["source"]
+    assert set(seen["sha256"]) == {row["sha256"] for row in rows if row["role"] in ("train", "val")}
+
+
+def test_items_become_the_clips_of_pretraining(tmp_path: Path) -> None:
+    rows = read_rows(example(tmp_path).fold)
+    items = pa.Table.from_pylist(rows, pa.schema([field for field in SCHEMA if field.name != "role"]))
+    items = items.append_column("split", pa.array(["train"] * len(rows)))
+    files.write_parquet(items, tmp_path / "items.parquet", {"settings": {"balance": "none"}})
+    pretraining.build(tmp_path / "items.parquet", tmp_path / "all.parquet", FoldSettings(), 0)
+    found = files.read_parquet(tmp_path / "all.parquet")
+    assert found.schema.names == SCHEMA.names
+    assert set(found["role"].to_pylist()) == {"train", "val"}
+
+
+def test_a_model_says_what_it_was_pretrained_on(tmp_path: Path) -> None:
+    old, new = pretrained(tmp_path)
+    metrics = run(new, initial=old.out / "model.safetensors", dataset="new")
+    assert metrics["pretrained"] == {"datasets": ["old"], "clips": 36}
+    assert metrics["initial"] == str(old.out / "model.safetensors")
+
+
+def test_a_stream_from_the_folds_joint_network_is_not_called_pretrained(tmp_path: Path) -> None:
+    given = example(tmp_path)
+    run(given, dataset="new")
+    joint, given.out = given.out, given.out.with_name("bone")
+    metrics = run(given, stream="bone", initial=joint / "model.safetensors", dataset="new")
+    assert metrics["initial"] == str(joint / "model.safetensors")
+    assert metrics["pretrained"] is None
+    seen = [json.loads((folder / PROVENANCE).read_text()) for folder in (joint, given.out)]
+    assert seen[0]["sha256"] == seen[1]["sha256"]
+    assert load_model(given.out)[1]["stream"] == "bone"
+
+
+def test_a_provenance_that_was_changed_is_refused(tmp_path: Path) -> None:
+    old, new = pretrained(tmp_path)
+    provenance = old.out / PROVENANCE
+    provenance.write_text(json.dumps(json.loads(provenance.read_text()) | {"sha256": []}))
+    with pytest.raises(SignfoldError, match=r"is not the one that .* was written with"):
+        run(new, SHORT, initial=old.out / "model.safetensors", dataset="new")
