@@ -31,6 +31,7 @@ from signfold import checkpoint as checkpoints
 from signfold import devices, files, versions, weights
 from signfold.aagcn import AAGCN, ModelSettings, parameter_count
 from signfold.batches import Batch, Fold, Samples, Shards, in_order, load, read_fold, shuffled
+from signfold.board import Board
 from signfold.errors import SignfoldError
 from signfold.recipe import TrainingSettings, learning_rate, make_optimiser, precision
 from signfold.scores import jsonable, score, write_history, write_predictions
@@ -105,6 +106,7 @@ def train(
     checkpoint: Path,
     initial: Path | None = None,
     dataset: str = "",
+    board: Path | None = None,
 ) -> None:
     """Train on a fold's training part, choose the epoch on its validation part, and score its test part once.
 
@@ -132,6 +134,8 @@ def train(
         A `model.safetensors` to start from, with its `provenance.json` beside it.
     dataset
         Name of the data set, within which signers are compared with those that `initial` has seen.
+    board
+        Folder of TensorBoard's files; none are written without.
 
     Raises
     ------
@@ -150,7 +154,7 @@ def train(
         run = prepare(fold, shards, stream, settings, model_settings, seed, place)
         if initial is not None:
             weights.start_from(run.model, initial, fold=fold, tensors=shards.metadata, dataset=dataset)
-        state = fit(run, checkpoint, identity, out / "history.csv")
+        state = fit(run, checkpoint, identity, out / "history.csv", board)
         write_outputs(run, state, out, model_settings, weights.provenance_of(fold, dataset, initial))
     checkpoint.unlink(missing_ok=True)
 
@@ -199,14 +203,17 @@ def prepare(
     return Run(fold, shards, stream, settings, seed, model, optimiser, device, select, averaged)
 
 
-def fit(run: Run, checkpoint: Path, identity: str, history: Path) -> State:
+def fit(run: Run, checkpoint: Path, identity: str, history: Path, board: Path | None = None) -> State:
     """Train from where the checkpoint is, or from the start, to the end; leave the chosen weights in `run.judged`."""
     state = restore(run, checkpoint, identity)
+    curves = Board(board, state.history)
     while state.epoch < run.settings.epochs and not _out_of_patience(run, state):
         train_epoch(run, state, lambda: keep(run, state, checkpoint, identity))
         end_epoch(run, state)
         write_history(history, state.history)
+        curves.add(state.history[-1])
         keep(run, state, checkpoint, identity)
+    curves.close()
     if run.select == "best" and state.best is not None:
         run.judged.load_state_dict(state.best)
     return state

@@ -28,7 +28,7 @@ def test_each_locked_version_is_installed(name: str) -> None:
 
 def test_every_requirement_is_in_the_lock() -> None:
     lines = (ENVS / "requirements.in").read_text().splitlines()
-    wanted = {re.split("[<>=]", line)[0] for line in lines if line and not line.startswith("#")}
+    wanted = {re.split("[<>=]", line)[0].lower() for line in lines if line and not line.startswith("#")}
     assert wanted <= set(locked())
 
 

@@ -26,4 +26,6 @@ with job(snakemake.log[0], snakemake.threads):
         checkpoint=results / "checkpoints" / out.relative_to(results) / "state.pt",
         initial=Path(initial) if initial else None,
         dataset=snakemake.wildcards.dataset,
+        # Read here and not a param, so that asking for it trains nothing again.
+        board=results / "tensorboard" / out.relative_to(results) if snakemake.config["tensorboard"] else None,
     )
