@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_train import SHORT, pretrained, run
 from training_data import example, read_rows, write_fold
@@ -41,24 +41,24 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 
 def test_each_stream_starts_from_the_sources_network_of_that_stream() -> None:
-    settings = settings_of(CONFIG, "mine", {})
+    start = settings_of(CONFIG, "mine", {})
     for stream in STREAMS:
-        found = initial_weights(settings, "mine", "fold-2", stream)
+        found = initial_weights(start, "mine", "fold-2", stream)
         assert found == f"results/autsl/pretrain/{stream}/model.safetensors"
 
 
 def test_other_streams_start_from_the_joint_stream_of_their_own_fold_and_seed() -> None:
-    settings = InitialSettings(dataset="autsl", from_joint=True)
-    assert initial_weights(settings, "mine", "fold-2", "joint") == "results/autsl/pretrain/joint/model.safetensors"
-    assert initial_weights(settings, "mine", "fold-2", "bone") == "results/mine/models/fold-2/joint/model.safetensors"
-    third = initial_weights(settings, "mine", "fold-2", "bone", 3)
+    start = InitialSettings(dataset="autsl", from_joint=True)
+    assert initial_weights(start, "mine", "fold-2", "joint") == "results/autsl/pretrain/joint/model.safetensors"
+    assert initial_weights(start, "mine", "fold-2", "bone") == "results/mine/models/fold-2/joint/model.safetensors"
+    third = initial_weights(start, "mine", "fold-2", "bone", 3)
     assert third == "results/mine/models/fold-2/joint/seed-3/model.safetensors"
     assert initial_weights(InitialSettings(), "mine", "fold-2", "bone") is None
 
 
 def test_a_stream_can_be_named_in_the_path_of_weights() -> None:
-    settings = InitialSettings(weights="old/{stream}/model.safetensors")
-    assert initial_weights(settings, "mine", "fold-1", "bone") == "old/bone/model.safetensors"
+    start = InitialSettings(weights="old/{stream}/model.safetensors")
+    assert initial_weights(start, "mine", "fold-1", "bone") == "old/bone/model.safetensors"
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,7 @@ def test_an_official_test_part_stays_unseen_under_any_name() -> None:
     assert roles.to_dict() == {"a": "train", "b": "val", "c": "none", "d": "none", "e": "none", "f": "none"}
 
 
+@settings(deadline=None)
 @given(st.integers(1, 12), st.integers(1, 4), st.integers(0, 99))
 def test_without_an_official_split_all_clips_are_learnt_or_validate(signers: int, each: int, seed: int) -> None:
     rows = [(f"{s}-{n}", f"s{s}", "test", f"{s}-{n}") for s in range(signers) for n in range(each)]
