@@ -9,8 +9,9 @@ ours:  one process for a shard of the clips: its start, decoding, digests, store
 
 The clips come in four parts. For each, floor, plain and ours are measured in turn, so that whatever else the machine
 does meets all three. `scaling` is how many times more frames a second one process on each core does than one process
-alone, as a share of the cores, each process kept on its own. `memory_mb` is what one process holds after so many
-clips, each cut to its first frames. Prints a table, writes results/bench/keypoints.json.
+alone, as a share of the cores, each process kept on its own; `scaling_cpu` is the same by the processor's time, not the
+clock's, which other work on the machine meets less. `memory_mb` is what one process holds after so many clips, each cut
+to its first frames. Prints a table, writes results/bench/keypoints.json.
 """
 
 from __future__ import annotations
@@ -267,14 +268,15 @@ def measured(videos: list[Path], scratch: Path) -> dict[str, Any]:
     alone, together = [], []
     for at, part in enumerate(parts):
         half = part[: max(1, len(part) // 2)]
-        alone.append(cpu_and_wall(lambda a=at, h=half: [in_process("ours", h, scratch / f"alone-{a}", 0)])[1])
+        alone.append(cpu_and_wall(lambda a=at, h=half: [in_process("ours", h, scratch / f"alone-{a}", 0)]))
         together.append(
             cpu_and_wall(
                 lambda a=at, h=half: [
                     in_process("ours", h, scratch / f"core-{a}-{core}", core) for core in range(cores)
                 ]
-            )[1]
+            )
         )
+    shares = np.median(np.divide(alone, together), axis=0).tolist()
     in_process("memory", videos, scratch / "memory").wait()
     total = sum(counts)
     each = {name: float(np.mean([times[name] for times in alone_ms])) for name in MODELS}
@@ -292,7 +294,8 @@ def measured(videos: list[Path], scratch: Path) -> dict[str, Any]:
         "ours_over_floor": per_frame["ours"] / floor,
         "ours_over_plain": per_frame["ours"] / per_frame["plain"],
         "ours_over_plain_by_part": [o / p for o, p in zip(used["ours"], used["plain"], strict=True)],
-        "scaling": float(np.median(np.divide(alone, together))),
+        "scaling": shares[1],
+        "scaling_cpu": cores * shares[0],
         "memory_mb": json.loads((scratch / "memory/memory.json").read_text()),
     }
 
@@ -335,10 +338,15 @@ def main() -> None:
         print(f"  {name:16} {result['model_ms'][name]:6.2f} ms × {result['model_runs_per_frame'][name]:.3f}")
     for name in ("floor_ms", "plain_ms", "ours_ms"):
         print(f"{name:16} {result[name]:8.2f}")
-    for name, goal in (("ours_over_floor", "<= 1.15"), ("ours_over_plain", "<= 0.75"), ("scaling", ">= 0.95")):
-        print(f"{name:16} {result[name]:8.3f} goal {goal}")
+    for name, goal in (
+        ("ours_over_floor", "goal <= 1.15"),
+        ("ours_over_plain", "goal <= 0.75"),
+        ("scaling", "goal >= 0.95"),
+        ("scaling_cpu", ""),
+    ):
+        print(f"{name:16} {result[name]:8.3f} {goal}")
     print(
-        "the rest of ours: pictures turned and cropped for the models, decoding, start, and models that share a cache"
+        "beside the models ours turns and crops the pictures for them, decodes, starts; it leaves out the pose's mask"
     )
     print("memory of a process after clips, MB:", ", ".join(f"{n}: {mb}" for n, mb in result["memory_mb"].items()))
 

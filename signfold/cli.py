@@ -179,7 +179,7 @@ def plan(config: Path | None, dataset: str | None, sample: int, workers: int) ->
 
 @main.command()
 @click.option("--store", "root", default="results/store", show_default=True, type=PATH, help="The store's folder.")
-@click.option("--prune", is_flag=True, help="Delete what the present extractor and options did not make.")
+@click.option("--prune", is_flag=True, help="Delete what other versions of the extractor made.")
 def store(root: Path, prune: bool) -> None:
     """Show what the store of extracted videos holds, and prune it. Deleting it whole is safe too."""
     from signfold.holistic import Holistic
@@ -188,7 +188,7 @@ def store(root: Path, prune: bool) -> None:
     found = usage(Store(root), Holistic(), prune=prune)
     others, spare = found.entries - found.present_entries, found.bytes - found.present_bytes
     click.echo(f"{root}: {found.entries} videos, {found.bytes / 1e6:.1f} MB")
-    click.echo(f"{'deleted' if prune else 'of other versions or options'}: {others} videos, {spare / 1e6:.1f} MB")
+    click.echo(f"{'deleted' if prune else 'of other versions'}: {others} videos, {spare / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -123,6 +123,8 @@ class Holistic:
                 times.append(time)
                 if image is not None:
                     height, width = image.shape[:2]
+                    # MediaPipe copies what might still be written to.
+                    image.flags.writeable = False
                     found.append(_landmarks(solution.process(image)))
         keypoints = _assemble(*video.settled(times), found)
         status, error = _judge(keypoints, len(found), opened, cap)

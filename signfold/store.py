@@ -110,7 +110,7 @@ def _readable(path: Path) -> Extraction | None:
 
 @dataclass(frozen=True)
 class Usage:
-    """What is in a store: how many entries and bytes, in all and of the present extractor."""
+    """What is in a store: how many entries and bytes, in all and of the present versions."""
 
     entries: int
     bytes: int
@@ -119,9 +119,10 @@ class Usage:
 
 
 def usage(store: Store, extractor: Holistic, *, prune: bool = False) -> Usage:
-    """Count the entries of a store; with `prune`, delete those of other versions or settings and of no reader.
+    """Count the entries of a store; with `prune`, delete those of other versions.
 
-    Entries that another extractor, version or option made are not used by the present configuration.
+    Nothing finds what another version of extractor, MediaPipe, models or decoder made. Other options are another
+    configuration's, perhaps another project's: they are kept.
     """
     counts = {True: [0, 0], False: [0, 0]}
     for path in store.entries():

@@ -58,3 +58,15 @@ def test_matplotlib_is_not_loaded_and_stays_usable() -> None:
         "import matplotlib; assert matplotlib.__version__"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_mediapipe_says_of_each_graph_is_said_once() -> None:
+    code = (
+        "import os; from signfold import holistic_graph\n"
+        "for _ in range(3):\n"
+        "    holistic_graph.solution(0.5, 0.5).close()\n"
+        "with holistic_graph.each_line_once():\n"
+        "    os.write(2, b'E0000 00:00:1.5 7 new.cc:1] new\\nE0000 00:00:2.5 8 new.cc:1] new\\n')\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stderr
+    assert said.count("Feedback manager") == said.count("new.cc") == 1
