@@ -7,7 +7,6 @@ weights, optimiser and history, and a run that was killed ends with the weights 
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import math
 import os
@@ -33,6 +32,7 @@ from signfold.aagcn import AAGCN, ModelSettings, parameter_count
 from signfold.batches import Batch, Fold, Samples, Shards, in_order, load, read_fold, shuffled
 from signfold.board import Board
 from signfold.errors import SignfoldError
+from signfold.memory import keep_freed_memory
 from signfold.recipe import TrainingSettings, learning_rate, make_optimiser, precision
 from signfold.scores import jsonable, score, write_history, write_predictions
 
@@ -169,14 +169,6 @@ def begin(threads: int) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     keep_freed_memory()
-
-
-def keep_freed_memory() -> None:
-    """Have glibc reuse the memory of activations instead of returning it and faulting its pages anew at each step."""
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of <malloc.h>
-        _ = libc.mallopt(mmap_threshold, 2**30) or libc.mallopt(mmap_threshold, 2**25)  # older glibc allows no more
-        libc.mallopt(trim_threshold, 2**31 - 1)
 
 
 def prepare(
