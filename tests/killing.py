@@ -55,16 +55,22 @@ def main() -> None:
     expected = contents(work / "whole")
     assert len(expected) == 2 + len(list(videos.iterdir())), sorted(expected)
     chance, killed, parts = random.Random(seed), 0, set()
-    for number in range(KILLS):
-        out = work / f"killed-{number}"
-        killed += in_child(videos, out, lives=chance.uniform(0, whole))[1]
+    while killed < KILLS:
+        out = work / "killed"
+        # Where the machine is faster than it was, the extraction is done before its end comes: that is no kill.
+        took, dead = in_child(videos, out, lives=chance.uniform(0, whole))
+        if not dead:
+            whole = took
+            shutil.rmtree(out)
+            continue
+        killed += 1
         left = contents(out)
         assert left.items() <= expected.items(), "something half-written was left"
         parts.add(len(left))
         in_child(videos, out)
         assert contents(out) == expected, "the rerun made other bytes"
         shutil.rmtree(out)
-    print(f"{killed} of {KILLS} killed, with {sorted(parts)} of {len(expected)} files there")
+    print(f"{killed} killed, with {sorted(parts)} of {len(expected)} files there")
 
 
 if __name__ == "__main__":

