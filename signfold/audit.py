@@ -36,11 +36,14 @@ class AuditedFold:
         All rows.
     metadata
         What the folds stage says of it.
+    pairs
+        The clips that show one take: sample_id, other_id, distance.
     """
 
     name: str
     rows: pd.DataFrame
     metadata: dict[str, Any]
+    pairs: pd.DataFrame
 
     def role(self, role: str) -> pd.DataFrame:
         """Return the rows of a role."""
@@ -115,11 +118,26 @@ def check_roles(fold: AuditedFold) -> Iterator[str]:
             yield f"nothing has the role {role}"
 
 
-# A check looks at one fold and says what it finds. More belong here, such as near-duplicates by their keypoints.
+def check_takes(fold: AuditedFold) -> Iterator[str]:
+    """No take is in two roles, however it was encoded, resized or trimmed; neither are copies for balance of it."""
+    roles = {name: set(found) & set(ROLES) for name, found in fold.rows.groupby("source_id")["role"]}
+    for one, other in combinations(ROLES, 2):
+        shown = []
+        for pair in fold.pairs.to_dict("records"):
+            a, b = (roles.get(pair[side], set()) for side in ("sample_id", "other_id"))
+            if (one in a and other in b) or (other in a and one in b):
+                apart = f"joints {pair['distance']:.3f} shoulder widths apart"
+                shown.append(f"{pair['sample_id']} and {pair['other_id']} ({apart})")
+        if shown:
+            yield f"{one} and {other} show the same take: {_some(shown)}"
+
+
+# A check looks at one fold and says what it finds.
 CHECKS: tuple[Callable[[AuditedFold], Iterator[str]], ...] = (
     check_roles,
     check_sources,
     check_contents,
+    check_takes,
     check_signers,
     check_copies,
 )
@@ -142,12 +160,13 @@ def check_together(folds: Sequence[AuditedFold]) -> Iterator[str]:
         yield f"videos in the test part of no fold: {_some(never)}"
 
 
-def audit(fold_files: Sequence[str | Path], out_json: str | Path) -> None:
+def audit(fold_files: Sequence[str | Path], out_json: str | Path, duplicates: str | Path | None = None) -> None:
     """Check every fold for leaks, and write what was found to be in order.
 
     The file has `ok` (true), `group` (`signer` or `sample`), `method`, `shared_signers` (whether a signer is in two
     roles anywhere, where the protocol allows it), `tested_shared_signers` (those in a test part and in another role of
-    its fold), per fold the counts of clips and signers, and `findings` (empty).
+    its fold), per fold the counts of clips and signers, `same_take` (how many pairs of clips show one take, and
+    how many of them are exact copies; null where nobody looked), and `findings` (empty).
 
     Parameters
     ----------
@@ -155,13 +174,16 @@ def audit(fold_files: Sequence[str | Path], out_json: str | Path) -> None:
         All of `folds/{fold}.parquet`.
     out_json
         `folds/audit.json`; not written if there is a leak.
+    duplicates
+        `duplicates.parquet`: which clips show one take.
 
     Raises
     ------
     SignfoldError
         If anything leaks; all findings, each with fold, roles and items.
     """
-    folds = [AuditedFold(Path(p).stem, read_parquet(p).to_pandas(), read_metadata(p)) for p in fold_files]
+    pairs = read_parquet(duplicates).to_pandas() if duplicates else pd.DataFrame(columns=["sample_id", "other_id"])
+    folds = [AuditedFold(Path(p).stem, read_parquet(p).to_pandas(), read_metadata(p), pairs) for p in fold_files]
     findings = [f"{fold.name}: {finding}" for fold in folds for check in CHECKS for finding in check(fold)]
     findings += check_together(folds)
     if findings:
@@ -170,7 +192,7 @@ def audit(fold_files: Sequence[str | Path], out_json: str | Path) -> None:
             + "\n  ".join(findings)
             + "\nDelete the folder folds/ and run again; if it comes back, the manifest or signfold is at fault"
         )
-    write_json(out_json, summary(folds))
+    write_json(out_json, {**summary(folds), "same_take": _same_take(folds[0]) if duplicates else None})
     log.info("%d folds: nothing is in two roles", len(folds))
 
 
@@ -190,6 +212,12 @@ def summary(folds: Sequence[AuditedFold]) -> dict[str, Any]:
         "folds": {fold.name: _counts(fold) | {"shared": shared.get(fold.name, {})} for fold in folds},
         "findings": [],
     }
+
+
+def _same_take(fold: AuditedFold) -> dict[str, int]:
+    contents = fold.rows.drop_duplicates("sample_id").set_index("sample_id")["sha256"]
+    exact = (fold.pairs["sample_id"].map(contents) == fold.pairs["other_id"].map(contents)).sum()
+    return {"pairs": len(fold.pairs), "exact": int(exact)}
 
 
 def _counts(fold: AuditedFold) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Which clips train, validate and test: signers apart.
 
-A group (a signer, or a video's content) is in one role of a fold. A video that stands in the dataset twice keeps
-the most precious role of its twins (test before val before train); the others have none in that fold. A copy made for
+A group (a signer, or what a video shows) is in one role of a fold. A take that stands in the dataset twice, as an exact
+copy or re-encoded or trimmed (`signfold.duplicates`), keeps the most precious role of its twins (test before val before
+train); the others have none in that fold. A copy made for
 balance is in train if its source is, and has no role otherwise; so the classes of a fold's training part are filled up
 evenly only as far as the manifest's copies, drawn evenly over signers, happen to fall.
 """
@@ -19,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from signfold import versions
+from signfold.duplicates import takes
 from signfold.errors import SignfoldError
 from signfold.files import read_metadata, read_parquet, write_parquet
 from signfold.foldnames import FoldSettings, fold_names
@@ -48,8 +50,8 @@ log = logging.getLogger(__name__)
 
 
 def groups_of(clips: pd.DataFrame, group: str) -> pd.Series:
-    """Return each clip's group: its signer, or its content digest if the signer is unknown or `group` is `sample`."""
-    contents = "content " + clips["sha256"].astype(str)
+    """Return each clip's group: its signer, or its take if the signer is unknown or `group` is `sample`."""
+    contents = "content " + clips["take"].astype(str)
     if group == "sample":
         return contents
     return ("signer " + clips["signer"].astype(str)).where(clips["signer"].notna(), contents)
@@ -61,7 +63,7 @@ def fold(clips: pd.DataFrame, name: str, names: Sequence[str], settings: FoldSet
     Parameters
     ----------
     clips
-        Rows of the manifest with copy 0; columns sample_id, class_id, signer, split, sha256.
+        Rows of the manifest with copy 0; columns sample_id, class_id, signer, split, take.
     name, names
         The fold, and all folds.
     settings
@@ -83,7 +85,7 @@ def fold(clips: pd.DataFrame, name: str, names: Sequence[str], settings: FoldSet
         roles = pd.Series(np.where(part == names.index(name), "test", "train"), index=clips.index)
     if settings.val and not (roles == "val").any():
         roles = roles.mask(validation(clips, groups, roles == "train", settings.val, [seed, names.index(name)]), "val")
-    roles = twins_apart(clips["sha256"], roles)
+    roles = twins_apart(clips["take"], roles)
     _check_roles(name, roles, settings)
     return roles
 
@@ -109,10 +111,10 @@ def validation(clips: pd.DataFrame, groups: pd.Series, train: pd.Series, share: 
     return (part == best).reindex(clips.index, fill_value=False)
 
 
-def twins_apart(digests: pd.Series, roles: pd.Series) -> pd.Series:
-    """Return the roles, `none` for a video whose exact copy has a more precious role in this fold."""
+def twins_apart(takes: pd.Series, roles: pd.Series) -> pd.Series:
+    """Return the roles, `none` for a video that shows a take with a more precious role in this fold."""
     rank = roles.map({role: number for number, role in enumerate((*ROLES, "none"))})
-    return roles.mask(rank > rank.groupby(digests).transform("min"), "none")
+    return roles.mask(rank > rank.groupby(takes).transform("min"), "none")
 
 
 def _check_groups(clips: pd.DataFrame, groups: pd.Series, names: Sequence[str]) -> None:
@@ -189,7 +191,13 @@ def describe(table: pd.DataFrame, settings: FoldSettings) -> dict[str, Any]:
 
 
 def build(
-    manifest: str | Path, out: str | Path, name: str, names: Sequence[str], settings: FoldSettings, seed: int
+    manifest: str | Path,
+    out: str | Path,
+    name: str,
+    names: Sequence[str],
+    settings: FoldSettings,
+    seed: int,
+    duplicates: str | Path | None = None,
 ) -> None:
     """Write one fold.
 
@@ -205,6 +213,8 @@ def build(
         How they are made.
     seed
         Of what is left to chance.
+    duplicates
+        `duplicates.parquet`, the pairs of clips that show one take; without it, takes are told by content alone.
 
     Raises
     ------
@@ -212,7 +222,9 @@ def build(
         If there are not enough groups, or a role would be empty.
     """
     rows = read_parquet(manifest).to_pandas()
+    pairs = read_parquet(duplicates).to_pandas() if duplicates else None
     clips = rows[rows["copy"] == 0].set_index("sample_id", drop=False).rename_axis(None)
+    clips["take"] = takes(clips, pairs)
     roles = fold(clips, name, list(names), settings, seed)
     balance = read_metadata(manifest).get("settings", {}).get("balance", "none")
     table = with_roles(rows, roles, balance)

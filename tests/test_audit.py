@@ -70,6 +70,39 @@ def test_a_content_in_two_roles(folder):
     assert_stopped(folder, "fold-1", "train and test", "content", other)
 
 
+def same_take(folder, one, other):
+    """Write that two clips show one take."""
+    pairs = [{"sample_id": one, "other_id": other, "distance": 0.021}]
+    write_parquet(pa.Table.from_pylist(pairs), folder / "duplicates.parquet", {})
+    return folder / "duplicates.parquet"
+
+
+def test_a_take_in_two_roles_though_contents_differ(folder):
+    tested, learnt = first(folder, "test")["sample_id"], first(folder, "train")["sample_id"]
+    pairs = same_take(folder, tested, learnt)
+    with pytest.raises(SignfoldError) as error:
+        audit(paths(folder), folder / "audit.json", pairs)
+    assert f"fold-1: train and test show the same take: {tested} and {learnt} (joints 0.021" in str(error.value)
+    assert not (folder / "audit.json").exists()
+
+
+def test_a_copy_for_balance_of_a_take_in_another_role(folder):
+    copied = next(row for row in read_parquet(folder / "fold-1.parquet").to_pylist() if row["copy"])["source_id"]
+    tested = first(folder, "test")["sample_id"]
+    set_role = {tested: "test", copied: "none", f"{copied}#1": "train"}
+    change(folder / "fold-1.parquet", lambda row: row | {"role": set_role.get(row["sample_id"], row["role"])})
+    with pytest.raises(SignfoldError, match=f"same take: {tested} and {copied}"):
+        audit(paths(folder), folder / "audit.json", same_take(folder, tested, copied))
+
+
+def test_a_take_that_is_twice_in_one_role_is_no_leak_and_is_counted(folder):
+    rows = [
+        row["sample_id"] for row in read_parquet(folder / "fold-1.parquet").to_pylist() if row["signer"] == "signer1"
+    ]
+    audit(paths(folder), folder / "audit.json", same_take(folder, rows[0], rows[1]))
+    assert json.loads((folder / "audit.json").read_text())["same_take"] == {"pairs": 1, "exact": 0}
+
+
 def test_a_copy_in_another_role_than_its_source(folder):
     rows = read_parquet(folder / "fold-1.parquet").to_pylist()
     copy = next(row for row in rows if row["copy"] and row["role"] == "none")

@@ -38,14 +38,18 @@ def people(signers=6, classes=4, takes=2):
     ]
 
 
-def run(folder, rows, seed=0, balance="none", **options):
-    """Build all folds; return {fold: {sample_id: row}}."""
+def run(folder, rows, seed=0, balance="none", takes=None, **options):
+    """Build all folds; return {fold: {sample_id: row}}. `takes`: pairs of clips that show one take."""
     how = FoldSettings(**options)
     names = fold_names(count_groups([row["signer"] for row in rows if not row["copy"]], how), how)
     metadata = {"settings": {"balance": balance}}
     write_parquet(pa.Table.from_pylist(rows, schema=SCHEMA), folder / "manifest.parquet", metadata)
+    pairs = None
+    if takes is not None:
+        pairs = folder / "duplicates.parquet"
+        write_parquet(pa.table(list(zip(*takes, strict=True)), ["sample_id", "other_id"]), pairs, {})
     for name in names:
-        folds.build(folder / "manifest.parquet", folder / f"{name}.parquet", name, names, how, seed)
+        folds.build(folder / "manifest.parquet", folder / f"{name}.parquet", name, names, how, seed, pairs)
     return {
         name: {row["sample_id"]: row for row in read_parquet(folder / f"{name}.parquet").to_pylist()} for name in names
     }
@@ -211,6 +215,31 @@ class TestContents:
         for name in ("twin", people()[0]["sample_id"]):
             assert Counter(roles(fold)[name] for fold in found.values())["test"] == 1
         assert "none" in {role for fold in found.values() for role in roles(fold).values()}
+
+
+class TestTakes:
+    """A take that is there again, re-encoded: other content, the same pairs in `duplicates.parquet`."""
+
+    def test_a_take_that_two_signers_have_is_in_one_role_and_still_tested_for_both(self, tmp_path):
+        again, original = clip("again", "1", "signer5"), people()[0]["sample_id"]
+        found = run(tmp_path, [*people(), again], k=6, takes=[("again", original)])
+        pairs = [(roles(fold)["again"], roles(fold)[original]) for fold in found.values()]
+        assert all(one == other or "none" in (one, other) for one, other in pairs)
+        assert {("test", "none"), ("none", "test")} <= set(pairs)
+
+    def test_takes_by_unknown_signers_are_never_parted(self, tmp_path):
+        rows = [row | {"signer": None} for row in people(3)]
+        names = [row["sample_id"] for row in rows]
+        chain = [(names[0], names[5]), (names[5], names[9]), (names[9], "not among the items")]
+        for fold in run(tmp_path, rows, k=4, takes=chain).values():
+            assert len({roles(fold)[name] for name in (names[0], names[5], names[9])}) == 1
+
+    def test_a_training_clip_of_an_official_split_is_left_out_if_its_take_is_tested(self, tmp_path):
+        split = {"signer0": "train", "signer1": "train", "signer2": "train", "signer3": "val", "signer4": "test"}
+        rows = [row | {"split": split.get(row["signer"])} for row in people()]
+        learnt, tested = (next(r["sample_id"] for r in rows if r["split"] == role) for role in ("train", "test"))
+        found = roles(run(tmp_path, rows, method="official", takes=[(learnt, tested)])["official"])
+        assert (found[learnt], found[tested]) == ("none", "test")
 
 
 class TestCopies:

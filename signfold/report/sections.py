@@ -24,7 +24,7 @@ HEAT_MAP = 22
 FEW = 10
 ROLES = ("train", "val", "test")
 STAGES = (
-    *"synth index keypoints import tensors items manifest folds audit".split(),
+    *"synth index keypoints import tensors items manifest duplicates folds audit".split(),
     *"baselines shuffled pretrain_clips pretrain train train_seed evaluate figures report".split(),
 )
 PACKAGES = (
@@ -158,7 +158,13 @@ def folds(results: Results) -> Section:
             row[role] = {"clips": len(part), "signers": int(part["signer"].nunique())}
         rows.append(row)
     known = any(table["signer"].notna().any() for table in results.folds.values())
-    return {"rows": rows, "matrix": _matrix(results.folds), "known": known, "audit": results.audit}
+    return {
+        "rows": rows,
+        "matrix": _matrix(results.folds),
+        "known": known,
+        "audit": results.audit,
+        "same_take": results.audit.get("same_take"),
+    }
 
 
 def _matrix(tables: Mapping[str, pd.DataFrame]) -> list[tuple[str, list[str]]]:

@@ -1,9 +1,33 @@
-# Signers apart: the folds, and the audit that every training needs.
+# Signers and takes apart: which clips show one take, the folds, and the audit that every training needs.
+
+
+rule duplicates:
+    input:
+        table="results/{dataset}/items.parquet",
+        keypoints=shard_files("results/{dataset}/keypoints/{shard}.parquet"),
+        videos=shard_files("results/{dataset}/keypoints/{shard}.videos.parquet"),
+    output:
+        "results/{dataset}/duplicates.parquet",
+    log:
+        "results/{dataset}/logs/duplicates.log",
+    benchmark:
+        "results/{dataset}/benchmarks/duplicates.tsv"
+    conda:
+        "../../envs/signfold.yaml"
+    threads: 4
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(120),
+    params:
+        version=versions.DUPLICATES,
+    script:
+        "../scripts/duplicates.py"
 
 
 rule folds:
     input:
-        "results/{dataset}/items.parquet",
+        table="results/{dataset}/items.parquet",
+        duplicates="results/{dataset}/duplicates.parquet",
     output:
         "results/{dataset}/folds/{fold}.parquet",
     log:
@@ -27,7 +51,8 @@ rule folds:
 
 rule audit:
     input:
-        fold_files("results/{dataset}/folds/{fold}.parquet"),
+        folds=fold_files("results/{dataset}/folds/{fold}.parquet"),
+        duplicates="results/{dataset}/duplicates.parquet",
     output:
         "results/{dataset}/folds/audit.json",
     log:

@@ -7,4 +7,8 @@ from signfold.job import job
 with job(snakemake.log[0], snakemake.threads):
     from signfold import audit
 
-    audit.audit([Path(path) for path in snakemake.input], Path(snakemake.output[0]))
+    audit.audit(
+        [Path(path) for path in snakemake.input.folds],
+        Path(snakemake.output[0]),
+        Path(snakemake.input.duplicates),
+    )

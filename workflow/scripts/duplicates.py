@@ -1,0 +1,15 @@
+"""Find the clips that show one take."""
+
+from pathlib import Path
+
+from signfold.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from signfold import duplicates
+
+    duplicates.build(
+        Path(snakemake.input.table),
+        [Path(path) for path in snakemake.input.keypoints],
+        Path(snakemake.output[0]),
+        snakemake.threads,
+    )
