@@ -103,8 +103,8 @@ def test_then_there_is_nothing_to_do(finished: Path) -> None:
 
 def test_every_rule_left_its_log_and_its_benchmark(finished: Path) -> None:
     demo = finished / "results/demo"
-    rules = "synth index keypoints tensors items manifest duplicates folds audit baselines shuffled train evaluate figures"
-    rules += " report"
+    rules = "synth index keypoints tensors items manifest duplicates folds audit baselines shuffled train evaluate"
+    rules += " figures report"
     for rule in rules.split():
         assert list(demo.glob(f"logs/{rule}*")), rule
         assert list(demo.glob(f"benchmarks/{rule}*")), rule
