@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from signfold import folds, versions
+from signfold.duplicates import takes
 from signfold.errors import SignfoldError
 from signfold.files import read_metadata, read_parquet, write_parquet
 from signfold.foldnames import FoldSettings
@@ -22,7 +23,7 @@ def roles_of(clips: pd.DataFrame, settings: FoldSettings, seed: int) -> pd.Serie
     Parameters
     ----------
     clips
-        Rows of the items with copy 0, indexed by sample_id.
+        Rows of the items with copy 0 and their takes, indexed by sample_id.
     settings
         The dataset's own folds.
     seed
@@ -31,21 +32,23 @@ def roles_of(clips: pd.DataFrame, settings: FoldSettings, seed: int) -> pd.Serie
     roles = pd.Series("train", index=clips.index)
     if settings.method == "official":
         roles = clips["split"].where(clips["split"].isin(["train", "val"]), "none")
-        # A test clip's content stays unseen under another name, too.
-        roles = roles.mask(clips["sha256"].isin(clips.loc[clips["split"] == "test", "sha256"]), "none")
+        # A test clip's take stays unseen under another name, too.
+        roles = roles.mask(clips["take"].isin(clips.loc[clips["split"] == "test", "take"]), "none")
     if settings.val and not (roles == "val").any():
         groups = folds.groups_of(clips, settings.group)
         roles = roles.mask(folds.validation(clips, groups, roles == "train", settings.val, [seed]), "val")
-    return folds.twins_apart(clips["sha256"], roles)
+    return folds.twins_apart(clips["take"], roles)
 
 
-def build(items: Path, out: Path, settings: FoldSettings, seed: int) -> None:
+def build(items: Path, duplicates: Path, out: Path, settings: FoldSettings, seed: int) -> None:
     """Write the items of a dataset, each with its role in pre-training.
 
     Parameters
     ----------
     items
         `items.parquet`.
+    duplicates
+        `duplicates.parquet`, the pairs of clips that show one take.
     out
         `pretrain/all.parquet`, in the shape of a fold's file.
     settings, seed
@@ -58,6 +61,7 @@ def build(items: Path, out: Path, settings: FoldSettings, seed: int) -> None:
     """
     rows = read_parquet(items).to_pandas()
     clips = rows[rows["copy"] == 0].set_index("sample_id", drop=False).rename_axis(None)
+    clips["take"] = takes(clips, read_parquet(duplicates).to_pandas())
     roles = roles_of(clips, settings, seed)
     if not (roles == "train").any():
         raise SignfoldError(f"{items}: no clip is in the train part of the official split; set folds.method: signers")

@@ -163,6 +163,9 @@ def _manifest(root: Path, index: pd.DataFrame, videos: pd.DataFrame, rng: np.ran
         table = pa.Table.from_pandas(rows[["sample_id", *quality]], preserve_index=False)
         metadata = {"layout": "hands_body_27", "channels": ["x", "y"], "frames": 64, "version": 1}
         write_parquet(table, root / f"tensors/{shard}.parquet", metadata)
+        tensors = np.cumsum(rng.normal(0, 0.1, (len(rows), 2, 16, 27)), axis=2).astype(np.float32)
+        tensors[:, :, 4:9, 7:17] = np.nan  # a hand that was not seen
+        np.save(root / f"tensors/{shard}.npy", tensors)
     excluded = videos[videos["status"] != "ok"]
     rows = [[row.sample_id, f"{row.sample_id}.mp4", row.status] for row in excluded.itertuples()]
     _csv(root / "manifest.excluded.csv", ["sample_id", "path", "reason"], rows)
@@ -222,6 +225,7 @@ def _model(
             "fold": folder.parent.name, "stream": stream, "seed": 0, "epochs": epochs,
             "best_epoch": int(history["val_loss"].argmin()) + 1, "select": "best", "parameters": 3_900_000, **counts,
             "n_classes": classes, **values, "train_seconds": 33.5, "device": "cpu", "versions": {"torch": "2.13.0"},
+            "initial": None, "pretrained": None,
         },
     )  # fmt: skip
 

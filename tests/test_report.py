@@ -33,6 +33,7 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.text: list[str] = []
         self.specs: list[dict] = []
+        self.drawings: list[dict] = []
         self.feed(path.read_text(encoding="utf-8"))
         assert self.open == [], self.open
 
@@ -50,6 +51,8 @@ class Page(HTMLParser):
             self.text.append(data)
         elif self.elements[-1] == ("script", {"type": "application/json", "id": "figures"}):
             self.specs = json.loads(data)
+        elif self.elements[-1] == ("script", {"type": "application/json", "id": "skeletons"}):
+            self.drawings = json.loads(data)
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         """Return the attributes of each element called `tag`."""
@@ -115,6 +118,15 @@ def test_a_network_that_simple_methods_beat_is_warned_of(tmp_path: Path) -> None
     assert "The network does not beat the best simple method" in built(root).words
 
 
+def test_what_networks_had_seen_before_is_said(tmp_path: Path) -> None:
+    root = fake_results(tmp_path)
+    path = root / "evaluation/metrics.json"
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    assert "Pre-trained on" not in built(root).words
+    path.write_text(json.dumps(summary | {"pretrained": {"datasets": ["autsl", "lsa64"], "clips": 1200}}))
+    assert "Pre-trained on 1,200 clips of autsl, lsa64" in built(root).words
+
+
 def test_what_shuffled_clips_seem_to_give_is_struck_out(root: Path, page: Page) -> None:
     assert f"<s>{words.share(0.99)}</s>" in (root / "report.html").read_text(encoding="utf-8")
     assert page.words.index("Not to quote") < page.words.index(words.share(0.99))
@@ -147,6 +159,23 @@ def test_figures_are_drawn_and_described(page: Page) -> None:
         go.Figure(json.loads(re.sub(r'"@[a-z-]+"', '"#123456"', json.dumps({k: spec[k] for k in ("data", "layout")}))))
 
 
+def test_confused_signs_move_side_by_side(root: Path, page: Page) -> None:
+    """Beside the surest mistake of the worst pair a clip of the sign that it was taken for; both are embedded."""
+    pair = pd.read_csv(root / "evaluation/confusions.csv").iloc[0]
+    told = pd.read_parquet(root / "evaluation/predictions.parquet")
+    wrong = told[(told["class_id"] == pair["true"]) & (told["predicted"] == pair["predicted"])]
+    right = told[(told["class_id"] == pair["predicted"]) & (told["predicted"] == pair["predicted"])]
+    canvases = page.all("canvas")
+    assert [canvas["data-skeleton"] for canvas in canvases] == [str(place) for place in range(len(page.drawings))]
+    for canvas, rows in zip(canvases, (wrong, right), strict=False):
+        assert rows.sort_values("confidence").iloc[-1]["sample_id"] in str(canvas["aria-label"])
+    for drawing in page.drawings:
+        assert {len(frame) for frame in drawing["frames"]} == {2 * 27}
+        values = [value for frame in drawing["frames"] for value in frame]
+        assert None in values
+        assert all(0 <= value <= 240 for value in values if value is not None)
+
+
 def test_colours_are_those_of_the_style(page: Page, root: Path) -> None:
     names = set(re.findall(r'"@([a-z-]+)"', json.dumps(page.specs)))
     style = (root / "report.html").read_text(encoding="utf-8").split("</style>")[0]
@@ -177,7 +206,7 @@ def test_nothing_is_loaded(root: Path, page: Page) -> None:
 def test_nothing_becomes_markup(nasty: Path) -> None:
     page = built(nasty)
     scripts = page.all("script")
-    assert len(scripts) == 3, "a name opened a script"
+    assert len(scripts) == 5, "a name opened a script"
     assert not page.all("img")
     for gloss in NASTY:
         assert " ".join(gloss.split()) in page.words

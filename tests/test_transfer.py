@@ -93,7 +93,7 @@ def clips(rows: list[tuple[str, str | None, str | None, str]]) -> pd.DataFrame:
     """Clips as (sample_id, signer, split, sha256)."""
     table = pd.DataFrame(rows, columns=["sample_id", "signer", "split", "sha256"]).astype(object)
     table = table.where(table.notna(), None).set_index("sample_id", drop=False).rename_axis(None)
-    return table.assign(class_id=0)
+    return table.assign(class_id=0, take=table["sha256"])
 
 
 def test_an_official_test_part_stays_unseen_under_any_name() -> None:
@@ -141,7 +141,10 @@ def test_items_become_the_clips_of_pretraining(tmp_path: Path) -> None:
     items = pa.Table.from_pylist(rows, pa.schema([field for field in SCHEMA if field.name != "role"]))
     items = items.append_column("split", pa.array(["train"] * len(rows)))
     files.write_parquet(items, tmp_path / "items.parquet", {"settings": {"balance": "none"}})
-    pretraining.build(tmp_path / "items.parquet", tmp_path / "all.parquet", FoldSettings(), 0)
+    nothing = pa.table({"sample_id": pa.array([], pa.string()), "other_id": pa.array([], pa.string())})
+    files.write_parquet(nothing, tmp_path / "duplicates.parquet")
+    paths = (tmp_path / name for name in ("items.parquet", "duplicates.parquet", "all.parquet"))
+    pretraining.build(*paths, FoldSettings(), 0)
     found = files.read_parquet(tmp_path / "all.parquet")
     assert found.schema.names == SCHEMA.names
     assert set(found["role"].to_pylist()) == {"train", "val"}

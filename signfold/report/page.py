@@ -76,7 +76,9 @@ def figures(results: Path, out_dir: Path) -> None:
 def _render(template: str, shown: Mapping[str, sections.Section], **context: Any) -> str:
     drawn = list(_figures(shown.values()))
     text = _environment().get_template(template)
-    return text.render(shown=shown, titles=TITLES, specs=_embedded(drawn), plotly=_plotly() if drawn else "", **context)
+    context |= {"specs": _embedded([figure.spec for figure in drawn]), "plotly": _plotly() if drawn else ""}
+    moving = shown.get("confusion", {}).get("drawings", [])
+    return text.render(shown=shown, titles=TITLES, skeletons=_embedded(moving) if moving else "", **context)
 
 
 def _environment() -> Environment:
@@ -101,9 +103,9 @@ def _figures(found: Iterable[Any]) -> Iterator[Figure]:
             yield from _figures(value)
 
 
-def _embedded(drawn: list[Figure]) -> Markup:
-    """Return the figures as JSON that cannot end its script element."""
-    text = json.dumps([figure.spec for figure in drawn], ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+def _embedded(values: list[Any]) -> Markup:
+    """Return values as JSON that cannot end its script element."""
+    text = json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)

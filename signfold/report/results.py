@@ -57,7 +57,10 @@ class Results:
     @cached_property
     def manifest(self) -> pd.DataFrame:
         """One row per training item."""
-        return _parquet([self.root / "manifest.parquet"], ["sample_id", "copy", "class_id", "label", "gloss", "signer"])
+        return _parquet(
+            [self.root / "manifest.parquet"],
+            ["sample_id", "copy", "class_id", "label", "gloss", "signer", "shard", "row"],
+        )
 
     @cached_property
     def excluded(self) -> pd.DataFrame:
@@ -99,6 +102,12 @@ class Results:
     def summary(self) -> dict[str, Any]:
         """The evaluation's metrics.json."""
         return self.json("evaluation/metrics.json")
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """One row per test clip: what it is, and what the network says."""
+        columns = ["sample_id", "signer", "class_id", "predicted", "confidence"]
+        return _parquet([self.root / "evaluation/predictions.parquet"], columns)
 
     @cached_property
     def benchmarks(self) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from signfold.report import plots, sheets
+from signfold.report import plots, sheets, skeletons
 from signfold.report.results import Results, natural
 
 # Longer lists go on in the files, which the page names.
@@ -202,11 +202,15 @@ def signers(results: Results) -> Section:
 
 
 def confusion(results: Results) -> Section:
-    """The pairs that are confused most, and a heat map of the signs in them."""
+    """The pairs that are confused most, a heat map of the signs in them, and clips of the worst pairs side by side."""
     pairs, classes = results.evaluation("confusions"), results.evaluation("per_class")
     if classes.empty:
         return {}
+    chosen = skeletons.confused(results.predictions, pairs, SHOWN) if len(pairs) else []
+    duels, drawings = skeletons.drawn(results.root, chosen, results.manifest)
     return {
+        "duels": duels,
+        "drawings": drawings,
         "pairs": pairs.head(WORST).to_dict("records"),
         "errors": int(pairs["count"].sum()) if len(pairs) else 0,
         "kinds": len(pairs),
@@ -287,7 +291,13 @@ def models(results: Results) -> Section:
     if summary and summary["fusion"] is None:
         weights = summary["fusion_by_fold"][0]
     seeds = summary["seeds"] if summary and summary["seeds"]["count"] > 1 else None
-    return {"rows": results.models, "streams": streams.to_dict("records"), "weights": weights, "seeds": seeds}
+    return {
+        "rows": results.models,
+        "streams": streams.to_dict("records"),
+        "weights": weights,
+        "seeds": seeds,
+        "pretrained": summary["pretrained"] if summary else None,
+    }
 
 
 def stages(results: Results) -> Section:

@@ -54,7 +54,8 @@ use rule train as train_seed with:
 
 rule pretrain_clips:
     input:
-        "results/{dataset}/items.parquet",
+        table="results/{dataset}/items.parquet",
+        duplicates="results/{dataset}/duplicates.parquet",
     output:
         "results/{dataset}/pretrain/all.parquet",
     log:

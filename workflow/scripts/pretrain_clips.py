@@ -9,7 +9,8 @@ with job(snakemake.log[0], snakemake.threads):
     from signfold.foldnames import FoldSettings
 
     pretraining.build(
-        Path(snakemake.input[0]),
+        Path(snakemake.input.table),
+        Path(snakemake.input.duplicates),
         Path(snakemake.output[0]),
         FoldSettings(**snakemake.params.folds),
         snakemake.params.seed,
