@@ -120,8 +120,8 @@ def test_a_network_that_simple_methods_beat_is_warned_of(tmp_path: Path) -> None
 
 def test_what_networks_had_seen_before_is_said(tmp_path: Path) -> None:
     root = fake_results(tmp_path)
+    summary = run_evaluate(root)
     path = root / "evaluation/metrics.json"
-    summary = json.loads(path.read_text(encoding="utf-8"))
     assert "Pre-trained on" not in built(root).words
     path.write_text(json.dumps(summary | {"pretrained": {"datasets": ["autsl", "lsa64"], "clips": 1200}}))
     assert "Pre-trained on 1,200 clips of autsl, lsa64" in built(root).words
