@@ -124,7 +124,7 @@ def test_what_networks_had_seen_before_is_said(tmp_path: Path) -> None:
     path = root / "evaluation/metrics.json"
     assert "Pre-trained on" not in built(root).words
     path.write_text(json.dumps(summary | {"pretrained": {"datasets": ["autsl", "lsa64"], "clips": 1200}}))
-    assert "Pre-trained on 1,200 clips of autsl, lsa64" in built(root).words
+    assert f"Pre-trained on {words.plural(1200, 'clip')} of autsl, lsa64" in built(root).words
 
 
 def test_what_shuffled_clips_seem_to_give_is_struck_out(root: Path, page: Page) -> None:
