@@ -11,22 +11,26 @@ dry_run_s, dry_run_cpu_s, dry_run_mb
 jobs
     in that run
 overhead
-    what planning and starting jobs costs 32 workers, as a share of the extraction's work: (32 × dry_run_s + jobs ×
-    job_cpu_s) / (videos × 2.4 s). The cost of a job, job_cpu_s, comes from a run of `shards_run` shards with an
-    extraction that only sleeps. Not in it: a scheduler that cannot keep up, and that some worker ends last
-keypoint_jobs_after_one_added
-    extraction jobs planned after a video was added to what had been run
+    of a run from nothing to the tensors on 32 workers, with an extraction that only sleeps, 2.4 s for each video: by
+    how much 32 workers' time is more than what was slept. All is in it: the plan, starting jobs, a scheduler that
+    cannot keep up, workers that have nothing left to do at the end. `pace` is how long was slept, as a share of
+    2.4 s; below 1 the time that was lost is still held against the whole 2.4 s. `run_s` is what the run took
+overhead, with `pace` null
+    where a run would take hours, it is reckoned from a run of `shards_run` shards: (32 × dry_run_s + jobs ×
+    job_cpu_s) / (videos × 2.4 s), where job_cpu_s is the processor time of a job
+keypoint_jobs_after_one_added, one_added_s
+    extraction jobs planned after a video was added to what had been run, and the seconds until its tensors are there
 files
-    in `results` and `.snakemake` after keypoints and tensors: as many as were counted for `shards_run` shards, scaled
-    to all; and the store's, one a video
+    in `results` and `.snakemake` after keypoints and tensors, the store among them; where only `shards_run` were run,
+    as many as that makes for all
 
-and under `learning`: seconds and peak memory of tensors, items, folds and audit from random keypoints on two processes.
+and for the largest size under `learning`: seconds and memory of Snakemake's run from random keypoints to manifest,
+folds and audit, on two workers.
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import re
 import resource
@@ -40,24 +44,37 @@ from typing import Any
 
 import stand_ins
 
-from signfold import audit, files, foldnames, folds, index, manifest
+from signfold import files, index
 
 # Of MediaPipe on one core, for a clip of 80 frames: about 30 ms a frame.
 SECONDS_A_VIDEO = 2.4
 WORKERS = 32
 SHARDS = {"ours": 256, "per_video": 0}
 TARGET = "results/big/report.html"
-# So many shards are run; all of them would take longer than anyone waits.
-SHARDS_RUN = 16
-COLUMNS = ["dry_run_s", "dry_run_cpu_s", "dry_run_mb", "jobs", "overhead", "keypoint_jobs_after_one_added", "files"]
+TENSORS = ("--until", "tensors", TARGET)
+# One job for each of more videos than this: only so many are run, all of them would take hours.
+MOST_RUN, SHARDS_RUN = 1_000, 16
+COLUMNS = [
+    "dry_run_s",
+    "dry_run_mb",
+    "jobs",
+    "overhead",
+    "pace",
+    "keypoint_jobs_after_one_added",
+    "one_added_s",
+    "files",
+]
 
 
 def snakemake(
-    folder: Path, *arguments: str, project: Path = stand_ins.PROJECT
+    folder: Path, *arguments: str, project: Path = stand_ins.PROJECT, workers: int = 2
 ) -> tuple[dict[str, int], dict[str, float]]:
-    """Run Snakemake in a folder; return the jobs it counts, and wall seconds, processor seconds and megabytes."""
+    """Run Snakemake in a folder; return the jobs it counts, and wall seconds, processor seconds and megabytes.
+
+    The processor seconds are those of all its jobs together, the megabytes those of the largest single process.
+    """
     command = [sys.executable, "-m", "snakemake", "-s", str(project / "Snakefile"), "--configfile", "config.yaml"]
-    command += ["--profile", str(project / "profiles/default"), "--quiet", "rules", *arguments]
+    command += ["--profile", str(project / "profiles/default"), "--quiet", "rules", f"--cores={workers}", *arguments]
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(command, cwd=folder, stdout=said, stderr=subprocess.STDOUT)
@@ -74,7 +91,7 @@ def snakemake(
 
 def dry_run(folder: Path, repetitions: int) -> tuple[dict[str, int], dict[str, float]]:
     """Plan the whole report several times; return its jobs, and the least of each figure."""
-    runs = [snakemake(folder, "--cores", "2", "--dry-run", TARGET) for _ in range(repetitions)]
+    runs = [snakemake(folder, "--dry-run", TARGET) for _ in range(repetitions)]
     return runs[0][0], {key: min(run[1][key] for run in runs) for key in runs[0][1]}
 
 
@@ -83,93 +100,82 @@ def count_files(folder: Path) -> int:
     return sum(len(names) for part in ("results", ".snakemake") for _, _, names in os.walk(folder / part))
 
 
-def run_stub(folder: Path, shards: list[str]) -> float:
-    """Take shards through keypoints and tensors, with an extraction that sleeps; return the processor seconds of a job.
-
-    Whoever sleeps uses no processor, so that all processor time but that of the plan is the cost of having jobs.
-    """
-    project = stand_ins.workflow(folder / "project", seconds_a_video=0.001)
-    targets = [f"results/big/tensors/{name}.npy" for name in shards]
-    _, planned = snakemake(folder, "--cores", "2", "--dry-run", *targets, project=project)
-    ran, took = snakemake(folder, "--cores", "2", *targets, project=project)
-    return max(0.0, took["cpu_s"] - planned["cpu_s"]) / (ran["keypoints"] + ran["tensors"])
-
-
-def after_one_added(folder: Path, size: int, shards: set[str]) -> int:
-    """Add a video; return how many extraction jobs are then planned for the shards that had been run and its own."""
-    added = folder / "videos" / stand_ins.name_of(size)
-    added.parent.mkdir(exist_ok=True)
-    added.write_bytes(b"new")
-    targets = [f"results/big/tensors/{shard}.npy" for shard in sorted(shards)]
-    jobs, _ = snakemake(folder, "--cores", "2", "--dry-run", *targets)
-    return jobs.get("keypoints", 0)
-
-
-def measure(workspace: Path, size: int, kind: str, repetitions: int) -> dict[str, Any]:
-    """Measure one size, ours or per video."""
-    folder = stand_ins.videos(workspace / f"{size}-{kind}", size, SHARDS[kind])
-    jobs, plan = dry_run(folder, repetitions)
-    shards = stand_ins.shard_names(size, SHARDS[kind])
-    own = index.shard_of(index.sample_id_of(stand_ins.name_of(size)), SHARDS[kind])
-    # The shard that the added video will belong to is among them, if there is one.
-    made = sorted(set(shards[: SHARDS_RUN - 1]) | ({own} & set(shards)))
-    job = run_stub(folder, made)
-    # All workers wait for the plan, and then each job costs what it costs.
-    overhead = WORKERS * plan["s"] + jobs["total"] * job
+def whole_run(folder: Path, size: int, pace: float) -> dict[str, Any]:
+    """Take everything from nothing to the tensors on all workers; return how much more than the work that took."""
+    project = stand_ins.workflow(folder / "project", pace * SECONDS_A_VIDEO)
+    _, took = snakemake(folder, *TENSORS, project=project, workers=WORKERS)
+    work = size * SECONDS_A_VIDEO
     return {
-        **{f"dry_run_{key}": round(value, 2) for key, value in plan.items()},
-        "jobs": jobs["total"],
-        "job_cpu_s": round(job, 3),
-        "overhead": overhead / (size * SECONDS_A_VIDEO),
-        "shards_run": len(made),
-        "files": round(count_files(folder) * len(shards) / len(made)) + size,
-        "keypoint_jobs_after_one_added": after_one_added(folder, size, {*made, own}),
+        "overhead": (WORKERS * took["s"] - pace * work) / work,
+        "pace": pace,
+        "run_s": round(took["s"], 1),
+        "files": count_files(folder),
     }
 
 
-def _tables(folder: Path, count: int, shards: int) -> tuple[float, float, int]:
-    """List the items, set ten folds apart and audit them; return wall and processor seconds and peak bytes."""
-    about = [(name, *re.split("[/_]", name)[:2]) for name in map(stand_ins.name_of, range(count))]
-    samples = [index.Sample(index.sample_id_of(name), name, sign, None, signer) for name, sign, signer in about]
-    names = stand_ins.shard_names(count, shards)
-    fold_names = foldnames.fold_names(stand_ins.SIGNERS, foldnames.FoldSettings())
-    start, cpu = time.perf_counter(), time.process_time()
-    manifest.build_items(
-        index.table(index.Index(tuple(samples), ()), shards=1).to_pandas(),
-        [folder / f"tensors/{name}.parquet" for name in names],
-        [folder / f"keypoints/{name}.videos.parquet" for name in names],
-        folder / "items.parquet",
-        folder / "excluded.csv",
-        manifest.ManifestSettings(),
-        seed=0,
-    )
-    for name in fold_names:
-        out = folder / f"folds/{name}.parquet"
-        folds.build(folder / "items.parquet", out, name, fold_names, foldnames.FoldSettings(), seed=0)
-    audit.audit([folder / f"folds/{name}.parquet" for name in fold_names], folder / "folds/audit.json")
-    return time.perf_counter() - start, time.process_time() - cpu, stand_ins.peak()
+def part_of_a_run(folder: Path, size: int, shards: list[str], jobs: int, plan_s: float) -> dict[str, Any]:
+    """Take some shards to the tensors, without sleep: all processor time but the plan's is the cost of having jobs."""
+    made = shards[:SHARDS_RUN]
+    project = stand_ins.workflow(folder / "project", 0)
+    targets = [f"results/big/tensors/{name}.npy" for name in made]
+    _, planned = snakemake(folder, "--dry-run", *targets, project=project)
+    ran, took = snakemake(folder, *targets, project=project)
+    job = max(0.0, took["cpu_s"] - planned["cpu_s"]) / (ran["keypoints"] + ran["tensors"])
+    return {
+        # All workers wait for the plan, and then each job costs what it costs.
+        "overhead": (WORKERS * plan_s + jobs * job) / (size * SECONDS_A_VIDEO),
+        "pace": None,
+        "job_cpu_s": round(job, 3),
+        "shards_run": len(made),
+        "files": round(count_files(folder) * len(shards) / len(made)),
+    }
 
 
-def learning(folder: Path, count: int, shards: int = 256) -> dict[str, float]:
-    """Make tensors, items, folds and the audit of `count` random clips in two processes of fresh memory."""
-    fresh = multiprocessing.get_context("spawn")
-    (folder / "keypoints").mkdir(parents=True)
-    with ProcessPoolExecutor(2, mp_context=fresh) as pool:
-        shard_jobs = [pool.submit(stand_ins.tensors_of, folder, *item) for item in stand_ins.shards_of(count, shards)]
-        made = [job.result() for job in shard_jobs]
-    with ProcessPoolExecutor(1, mp_context=fresh) as pool:
-        tables_s, tables_cpu_s, tables_peak = pool.submit(_tables, folder, count, shards).result()
-    # Half of the sum, because two worked at a time: without the time that drawing the random keypoints took.
-    tensors_s, tensors_cpu_s = (sum(seconds) / 2 for seconds in list(zip(*made, strict=True))[:2])
-    tensors_peak = max(peak for _, _, peak in made)
+def one_added(folder: Path, size: int, targets: tuple[str, ...]) -> dict[str, Any]:
+    """Add a video to what was run; return how many extraction jobs that plans, and when its tensors are there."""
+    added = folder / "videos" / stand_ins.name_of(size)
+    added.parent.mkdir(exist_ok=True)
+    added.write_bytes(b"new")
+    jobs, _ = snakemake(folder, "--dry-run", *targets)
+    _, took = snakemake(folder, *targets, project=folder / "project")
+    return {"keypoint_jobs_after_one_added": jobs.get("keypoints", 0), "one_added_s": round(took["s"], 1)}
+
+
+def measure(workspace: Path, size: int, kind: str, repetitions: int, pace: float) -> dict[str, Any]:
+    """Measure one size, ours or per video."""
+    folder = stand_ins.videos(workspace / f"{size}-{kind}", size, SHARDS[kind])
+    jobs, plan = dry_run(folder, repetitions)
+    if kind == "ours" or size <= MOST_RUN:
+        ran, targets = whole_run(folder, size, pace), TENSORS
+    else:
+        shards = stand_ins.shard_names(size, SHARDS[kind])
+        ran = part_of_a_run(folder, size, shards, jobs["total"], plan["s"])
+        own = index.shard_of(index.sample_id_of(stand_ins.name_of(size)), SHARDS[kind])
+        targets = tuple(f"results/big/tensors/{shard}.npy" for shard in [*shards[:SHARDS_RUN], own])
+    planned = {f"dry_run_{key}": round(value, 2) for key, value in plan.items()}
+    return {**planned, "jobs": jobs["total"], **ran, **one_added(folder, size, targets)}
+
+
+def learning(folder: Path, count: int, workers: int = 2) -> dict[str, float]:
+    """Run Snakemake from `count` random clips' keypoints to manifest, folds and audit; return what that took.
+
+    Drawing the random keypoints is not in it. `peak_mb` is Snakemake and every worker as large as the largest process.
+    """
+    stand_ins.videos(folder, count, SHARDS["ours"])
+    with ProcessPoolExecutor(workers) as pool:
+        drawn = [pool.submit(stand_ins.keypoints, folder / "results/big", *item) for item in stand_ins.shards_of(count)]
+        for job in drawn:
+            job.result()
+    jobs, took = snakemake(folder, "--until", "manifest", "audit", "--", TARGET, workers=workers)
+    if "keypoints" in jobs or jobs["tensors"] != len(drawn):
+        raise RuntimeError(f"planned {jobs}; expected the tensors of {len(drawn)} shards, and no keypoints")
     return {
         "clips": count,
-        "tensors_s": round(tensors_s, 1),
-        "items_folds_audit_s": round(tables_s, 1),
-        "total_s": round(tensors_s + tables_s, 1),
-        # As if both processes had had a core of their own all the time.
-        "total_cpu_s": round(tensors_cpu_s + tables_cpu_s, 1),
-        "peak_mb": round(max(2 * tensors_peak, tables_peak) / 1e6),
+        "jobs": jobs["total"],
+        "s": round(took["s"], 1),
+        # As though each worker had had a core of its own all the time.
+        "cpu_s_a_worker": round(took["cpu_s"] / workers, 1),
+        "peak_mb": round((1 + workers) * took["mb"]),
     }
 
 
@@ -188,24 +194,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--sizes", type=int, nargs="*", default=[1_000, 10_000, 40_000])
     parser.add_argument("--per-video-sizes", type=int, nargs="*", default=[1_000, 10_000, 40_000])
-    parser.add_argument("--learning", type=int, default=40_000, help="clips for tensors, items and folds; 0 for none")
-    parser.add_argument("--repetitions", type=int, default=2, help="of ours; one job a video is planned once")
+    parser.add_argument(
+        "--learning", type=int, default=40_000, help="clips for tensors, manifest and folds; 0 for none"
+    )
+    parser.add_argument("--repetitions", type=int, default=2, help="of our plan; one job a video is planned once")
+    parser.add_argument(
+        "--minutes", type=float, default=5, help="a run that would sleep longer sleeps at a faster pace"
+    )
     parser.add_argument("--out", type=Path, default=Path("results/bench/scale.json"))
     given = parser.parse_args()
     sizes = {"ours": given.sizes, "per_video": given.per_video_sizes}
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="signfold-scale-") as name:
         for size in sorted({*given.sizes, *given.per_video_sizes}):
+            pace = min(1.0, 60 * given.minutes * WORKERS / (size * SECONDS_A_VIDEO))
             for kind in (kind for kind in sizes if size in sizes[kind]):
                 repetitions = given.repetitions if kind == "ours" else 1
-                found.setdefault(str(size), {})[kind] = measure(Path(name), size, kind, repetitions)
+                found.setdefault(str(size), {})[kind] = measure(Path(name), size, kind, repetitions, pace)
                 print(f"{size} {kind}: {found[str(size)][kind]}", file=sys.stderr)
         print(table(found))
-        result: dict[str, Any] = dict(found)
         if given.learning:
-            result["learning"] = learning(Path(name) / "learning", given.learning)
-            print(f"\ntensors, items, folds and audit on two processes: {result['learning']}")
-    files.write_json(given.out, result)
+            took = learning(Path(name) / "learning", given.learning)
+            print(f"\nfrom keypoints to manifest, folds and audit on two workers: {took}")
+            found.setdefault(str(given.learning), {}).setdefault("ours", {})["learning"] = took
+    files.write_json(given.out, found)
 
 
 if __name__ == "__main__":

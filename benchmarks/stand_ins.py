@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import resource
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
-from signfold import files, frames, index, tensors
+from signfold import files, frames, index
 
 PROJECT = Path(__file__).parent.parent
 SIGNS, SIGNERS = 200, 20
@@ -22,8 +20,10 @@ MATCH = r"(?P<label>[^/]+)/(?P<signer>[^/_]+)_[^/]*$"
 # Frames of a clip: two to three seconds.
 LENGTHS = (50, 90)
 
-SLEEPING = '''"""A stub: sleeps as long as it is told for each video of the shard, and leaves empty files."""
+# Without MediaPipe: 32 processes that import it on two cores would say little about 32 cores.
+SLEEPING = '''"""A stub: sleeps for each video that is not in the store, and leaves empty files."""
 
+import hashlib
 import time
 from pathlib import Path
 
@@ -33,8 +33,14 @@ with job(snakemake.log[0], snakemake.threads):
     from signfold import config, index
 
     found = index.read(config.dataset_of(snakemake.config, snakemake.wildcards.dataset))
-    shard = index.by_shard(found, snakemake.params.shards)[snakemake.wildcards.shard]
-    time.sleep(SECONDS * len(shard))
+    store = Path(snakemake.config["store"])
+    for sample in index.by_shard(found, snakemake.params.shards)[snakemake.wildcards.shard]:
+        key = hashlib.sha256(sample.sample_id.encode()).hexdigest()
+        entry = store / key[:2] / f"{key}.parquet"
+        if not entry.exists():
+            time.sleep(SECONDS)
+            entry.parent.mkdir(parents=True, exist_ok=True)
+            entry.touch()
     for path in snakemake.output:
         Path(path).touch()
 '''
@@ -93,10 +99,13 @@ def _clip(rng: np.random.Generator) -> frames.Keypoints:
     return frames.Keypoints(np.arange(count) * 40.0, **parts)
 
 
-def _write_keypoints(keypoints: Path, about: Path, sample_ids: list[str]) -> None:
-    rng = np.random.default_rng(0)
+def keypoints(results: Path, shard: str, sample_ids: list[str]) -> None:
+    """Write a shard's keypoints, random ones, as though they had been extracted."""
+    folder, rng = results / "keypoints", np.random.default_rng(0)
     clips = {sample_id: _clip(rng) for sample_id in sample_ids}
-    files.write_parquet(pa.concat_tables([frames.to_table(*item) for item in clips.items()]), keypoints)
+    files.write_parquet(
+        pa.concat_tables([frames.to_table(*item) for item in clips.items()]), folder / f"{shard}.parquet"
+    )
     rows = [
         {
             "sample_id": sample_id,
@@ -111,33 +120,13 @@ def _write_keypoints(keypoints: Path, about: Path, sample_ids: list[str]) -> Non
         }
         for sample_id, clip in clips.items()
     ]
-    files.write_parquet(pa.Table.from_pylist(rows, schema=frames.VIDEOS_SCHEMA), about)
+    files.write_parquet(pa.Table.from_pylist(rows, schema=frames.VIDEOS_SCHEMA), folder / f"{shard}.videos.parquet")
 
 
-def shards_of(count: int, shards: int) -> Iterator[tuple[str, list[str]]]:
+def shards_of(count: int, shards: int = 256) -> Iterator[tuple[str, list[str]]]:
     """Yield each shard with the ids of its stand-ins."""
     found: dict[str, list[str]] = {}
     for number in range(count):
         sample_id = index.sample_id_of(name_of(number))
         found.setdefault(index.shard_of(sample_id, shards), []).append(sample_id)
     yield from sorted(found.items())
-
-
-def tensors_of(folder: Path, shard: str, sample_ids: list[str]) -> tuple[float, float, int]:
-    """Write a shard's random keypoints and their tensors; return wall and processor seconds and peak bytes.
-
-    The keypoints are deleted: of 40,000 random clips they take 3 GB.
-    """
-    keypoints, about = folder / f"keypoints/{shard}.parquet", folder / f"keypoints/{shard}.videos.parquet"
-    _write_keypoints(keypoints, about, sample_ids)
-    outputs = folder / f"tensors/{shard}.npy", folder / f"tensors/{shard}.parquet"
-    start, cpu = time.perf_counter(), time.process_time()
-    tensors.build(keypoints, about, *outputs, tensors.TensorSettings())
-    took = time.perf_counter() - start, time.process_time() - cpu, peak()
-    keypoints.unlink()
-    return took
-
-
-def peak() -> int:
-    """Return the most bytes this process ever held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from signfold import files, frames
+from signfold import files, frames, store
 from signfold.frames import PARTS, Keypoints
+from signfold.holistic import Extraction
 
 
 def a_clip(count: int = 40) -> Keypoints:
@@ -40,3 +42,25 @@ def test_keypoints_take_less_than_their_raw_bytes(tmp_path: Path) -> None:
     for part in PARTS:
         assert "BYTE_STREAM_SPLIT" in sizes[f"{part}.list.element"].encodings
         assert sizes[f"{part}.list.element"].total_compressed_size < table[part].nbytes
+
+
+def write_again_and_again(path: Path) -> None:
+    for _ in range(100):
+        store.write(path, Extraction(a_clip(300), 64, 48, 25.0, "ok"), {"sha256": "0"})
+
+
+def test_two_jobs_that_write_one_entry_harm_no_reader(tmp_path: Path) -> None:
+    path = tmp_path / "ab/abcd.parquet"
+    write_again_and_again(path)
+    expected = path.read_bytes()
+    fresh = multiprocessing.get_context("spawn")
+    jobs = [fresh.Process(target=write_again_and_again, args=[path]) for _ in range(2)]
+    for job in jobs:
+        job.start()
+    looks = 0
+    while any(job.is_alive() for job in jobs):
+        assert path.read_bytes() == expected
+        looks += 1
+    assert [job.exitcode for job in jobs] == [0, 0]
+    assert looks > 100
+    assert list(path.parent.iterdir()) == [path]

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -47,7 +48,7 @@ def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,
+        timeout=1800,
     )
     assert done.returncode == 0 or not check, done.stdout
     return done.stdout
@@ -199,6 +200,14 @@ def test_other_synthetic_people_take_the_place_of_the_first(done: Path) -> None:
     assert planned(done, target="results/demo/items.parquet") == {}
 
 
+def test_the_largest_shards_begin_first(done: Path) -> None:
+    said = snakemake(done, "--cores", "1", "--until", "keypoints", "--config", "shards=3", "--", REPORT)
+    begun = re.findall(r"rule keypoints:.*?shard=(\w+)", said, re.S)
+    sizes = [pq.read_metadata(done / f"results/demo/keypoints/{shard}.videos.parquet").num_rows for shard in begun]
+    assert len(set(sizes)) > 1
+    assert sizes == sorted(sizes, reverse=True)
+
+
 def test_deleting_the_store_is_safe(done: Path) -> None:
     shutil.rmtree(done / "results/store")
     assert planned(done) == {}
@@ -223,7 +232,7 @@ def test_a_killed_extraction_goes_on_where_it_was(tmp_path: Path) -> None:
     snakemake(folder, "results/demo/index.parquet")
     command = [*SNAKEMAKE, "results/demo/keypoints/0.parquet"]
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL, start_new_session=True)
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while len(entries(folder)) < 2:
         assert process.poll() is None
         assert time.monotonic() < deadline

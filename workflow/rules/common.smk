@@ -97,6 +97,14 @@ def shard_files(pattern):
     return of
 
 
+def largest_first(wildcards):
+    """A priority below all other rules': what was extracted goes on at once, and shards with many videos begin first.
+
+    Shards in any order would leave some worker alone with a large one at the end.
+    """
+    return len(by_shard(wildcards.dataset)[wildcards.shard]) - len(index_of(wildcards.dataset).samples)
+
+
 @explained
 def shard_state(wildcards):
     """Which videos a shard has and when they were modified: what decides whether it is extracted again."""

@@ -15,6 +15,7 @@ rule keypoints:
         "results/{dataset}/benchmarks/keypoints/{shard}.tsv"
     wildcard_constraints:
         dataset=datasets_that(are_imported=False),
+    priority: largest_first
     conda:
         "../../envs/signfold.yaml"
     threads: 1
