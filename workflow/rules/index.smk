@@ -31,11 +31,11 @@ rule index:
         "results/{dataset}/logs/index.log",
     benchmark:
         "results/{dataset}/benchmarks/index.tsv"
+    # Before the extraction, which does not wait for it, so that `signfold doctor` and `view` can look on from the start.
+    priority: 1
     conda:
         "../../envs/signfold.yaml"
     threads: 1
-    # Before the extraction, which does not wait for it, so that `signfold doctor` and `view` can look on from the start.
-    priority: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
