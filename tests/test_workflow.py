@@ -266,7 +266,9 @@ def test_a_fold_whose_test_clips_the_source_has_under_other_names_stops(done: Pa
     assert len(set(re.findall(r"has seen 2 test clips of (fold-[123]).*a leak", said))) == 2
     # Snakemake removes the outputs of the folds that failed.
     (model,) = [json.loads((done / path).read_text()) for path in models if (done / path).exists()]
-    assert model["pretrained"] == {"datasets": ["theirs"], "clips": 4}
+    assert model["initial"] == "results/theirs/pretrain/joint/model.safetensors"
+    # The source's clips are those of the fold's own training part: it has seen nothing besides.
+    assert model["pretrained"] is None
 
     other = {"demo": demo, "theirs": theirs | {"settings": same | {"tensors": {"frames": 12}}}}
     configure(done, CONFIG | {"datasets": other})
