@@ -154,6 +154,11 @@ def start_of(name):
     return initial.settings_of(config, name, TYPED)
 
 
+# Now, for all: Snakemake drops what an input function raises where a later file, such as the report, already exists.
+for name in config["datasets"]:
+    start_of(name)
+
+
 def initial_weights(wildcards):
     """What a network starts from, if not from random weights."""
     number = int(wildcards.get("number", 1))
