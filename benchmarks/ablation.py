@@ -63,6 +63,10 @@ VARIANTS: dict[str, Change] = {
     "hand_drop 0.3": {"training": {"hand_drop": 0.3}},
     "learning rate 0.004": {"training": {"learning_rate": 4e-3}},
     "160 epochs": {"training": {"epochs": 160}},
+    "batches of 8": {"training": {"batch_size": 8}},
+    "batches of 8, 160 epochs": {"training": {"batch_size": 8, "epochs": 160}},
+    "T = 32": {"tensors": {"frames": 32}},
+    "half the width": {"model": {"width": 0.5}},
     "no label smoothing": {"training": {"label_smoothing": 0}},
     "SGD, cosine": {
         "training": {"optimiser": "sgd", "schedule": "cosine", "learning_rate": 0.05, "weight_decay": 5e-4}
