@@ -101,7 +101,8 @@ def _clip(rng: np.random.Generator) -> frames.Keypoints:
 
 def keypoints(results: Path, shard: str, sample_ids: list[str]) -> None:
     """Write a shard's keypoints, random ones, as though they had been extracted."""
-    folder, rng = results / "keypoints", np.random.default_rng(0)
+    # Other ones in each shard: the same would be thousands of copies of each clip.
+    folder, rng = results / "keypoints", np.random.default_rng(int(shard, 16))
     clips = {sample_id: _clip(rng) for sample_id in sample_ids}
     files.write_parquet(
         pa.concat_tables([frames.to_table(*item) for item in clips.items()]), folder / f"{shard}.parquet"

@@ -43,7 +43,7 @@ class Fit:
         90th percentile over the common frames of the joints' root mean square distance, in shoulder widths, after the
         second is moved and scaled as a whole.
     agreement
-        Correlation of the details of their joints' ways, -1 to 1; 0 where they are far apart.
+        Correlation of the details of their joints' ways, -1 to 1; 0 where they are not near.
     overlap
         Common time in milliseconds.
     shift
@@ -138,7 +138,7 @@ def fit(one: Floats, other: Floats, shift: float) -> Fit | None:
     b = _placed(a, b, both)
     squared = np.where(both, ((a - b) ** 2).sum(axis=2), 0.0).sum(axis=1)[frames] / both.sum(axis=1)[frames]
     distance = float(np.sqrt(np.quantile(squared, 0.9)))
-    agreement = _agreement(a, b, both) if distance < FAR else 0.0
+    agreement = _agreement(a, b, both) if distance < NEAREST[1] else 0.0
     return Fit(distance, agreement, float((end - begin) * STEP_MS), float(shift * STEP_MS))
 
 
