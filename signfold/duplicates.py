@@ -44,9 +44,7 @@ STILL = 0.02
 WINDOW = FEWEST  # 0.4 s
 # Windows that the principal components are found on; how many components; how many neighbours of a window are looked
 # at, and how far away; so many pairs of windows are measured at a time.
-_SEEN, _COMPONENTS, _NEIGHBOURS, _RADIUS, _BLOCK = 20_000, 12, 64, 0.25, 4096
-# The tree may pass over neighbours beyond half of that, which no take's twin is: fifteen times as fast.
-_SLACK = 1.0
+_SEEN, _COMPONENTS, _NEIGHBOURS, _RADIUS, _BLOCK = 20_000, 12, 64, 0.125, 4096
 
 SCHEMA = pa.schema(
     [
@@ -105,8 +103,7 @@ def candidates(tracks: Sequence[Floats], workers: int = 1) -> list[tuple[int, in
     asked = np.repeat(np.cumsum([0, *sizes[:-1]]), [len(place[2]) for place in places])
     asked = asked + np.concatenate([place[2] for place in places])
     tree = cKDTree(every, balanced_tree=False, compact_nodes=False)
-    neighbours = min(_NEIGHBOURS, len(every))
-    _, near = tree.query(every[asked], neighbours, _SLACK, distance_upper_bound=_RADIUS, workers=workers)
+    _, near = tree.query(every[asked], k=min(_NEIGHBOURS, len(every)), distance_upper_bound=_RADIUS, workers=workers)
     rows, columns = np.nonzero(near < len(every))
     one, other = asked[rows], near[rows, columns]
     one, other = np.minimum(one, other), np.maximum(one, other)
