@@ -36,10 +36,10 @@ test: setup ## run the tests
 test-slurm: setup ## run the demo, and much that goes wrong, on a SLURM of one node (needs slurm-wlm and munge)
 	@$(BIN)/python -m pytest tests/slurm/on_slurm.py
 
-bench-keypoints: setup ## measure extraction beside the models alone and the plain way (15 minutes)
+bench-keypoints: setup ## measure extraction beside the models alone and the plain way (half an hour)
 	@$(BIN)/python benchmarks/keypoints.py 2>/dev/null
 
-bench-training: setup ## measure both networks beside a plain one (10 minutes)
+bench-training: setup ## measure both networks beside a plain one
 	@$(BIN)/python benchmarks/training.py
 
 bench-repair: setup ## measure repaired joints against the true ones of rendered clips

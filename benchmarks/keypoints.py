@@ -1,6 +1,6 @@
 """What extraction costs: the models alone, the plain way, and signfold, in CPU milliseconds per frame, in one run.
 
-    python benchmarks/keypoints.py                       # 200 rendered clips, about 15 minutes on two cores
+    python benchmarks/keypoints.py                       # 200 rendered clips, 15 to 30 minutes on two cores
     python benchmarks/keypoints.py /data/mine --clips 40 # your own
 
 floor: each model file alone, times how often Holistic's graph runs it on these clips. Nothing is decoded or written.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from signfold.evaluate import EvaluationSettings, evaluate
-from signfold.files import write_json, write_parquet
+from signfold.files import read_parquet, write_json, write_parquet
 
 WORDS = "hello thanks water mother father school eat drink house friend book go come help want name work day rain tree"
 
@@ -243,3 +243,8 @@ def _benchmarks(root: Path, folds: int, streams: Sequence[str], rng: np.random.G
         path = root / f"benchmarks/{name}.tsv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\t".join(header) + "\n" + "\t".join(row) + "\n", encoding="utf-8")
+
+
+def rewrite(path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Put `change(table)` in the place of a Parquet file's table; its metadata is lost."""
+    write_parquet(pa.Table.from_pandas(change(read_parquet(path).to_pandas()), preserve_index=False), path)

@@ -9,16 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
-from fake_results import fake_results, run_evaluate
+from fake_results import fake_results, rewrite, run_evaluate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 
 from signfold.errors import SignfoldError
 from signfold.evaluate import EvaluationSettings
-from signfold.files import read_parquet, write_json, write_parquet
+from signfold.files import read_parquet, write_json
 from signfold.fusion import fit, fuse
 from signfold.metrics import METRICS, Scored, bootstrap, calibration, point, resampled, score, wilson
 from signfold.protocol import majority
@@ -232,7 +231,7 @@ def test_order_of_a_models_predictions_does_not_matter(results: tuple[Path, dict
     root = tmp_path / "shuffled"
     shutil.copytree(results[0], root)
     for path in root.glob("models/*/*/predictions.parquet"):
-        _rewrite(path, lambda table: table.sample(frac=1, random_state=0))
+        rewrite(path, lambda table: table.sample(frac=1, random_state=0))
     assert run_evaluate(root) == results[1]
 
 
@@ -272,7 +271,7 @@ def test_weights_are_fitted_on_each_folds_validation_part_alone(tmp_path: Path) 
                 logits=table["logits"].where(~rows, pd.Series([np.arange(8, dtype=np.float32)] * len(table)))
             )
 
-        _rewrite(tmp_path / f"models/{fold}/bone/predictions.parquet", change)
+        rewrite(tmp_path / f"models/{fold}/bone/predictions.parquet", change)
 
     scramble("test", "fold-1")
     assert run_evaluate(tmp_path, wanted)["fusion_by_fold"] == [weights]
@@ -280,7 +279,7 @@ def test_weights_are_fitted_on_each_folds_validation_part_alone(tmp_path: Path) 
     (changed,) = run_evaluate(tmp_path, wanted)["fusion_by_fold"]
     assert {fold for fold in weights if changed[fold] != weights[fold]} == {"fold-2"}
     assert changed["fold-2"]["bone"] < weights["fold-2"]["bone"]
-    _rewrite(tmp_path / "folds/fold-3.parquet", lambda t: t.assign(role=t["role"].replace("val", "none")))
+    rewrite(tmp_path / "folds/fold-3.parquet", lambda t: t.assign(role=t["role"].replace("val", "none")))
     with pytest.raises(SignfoldError, match="fold-3 has no validation part"):
         run_evaluate(tmp_path, wanted)
 
@@ -292,7 +291,7 @@ def seeded(root: Path, seeds: int) -> list[float]:
         alone = fake_results(root / f"alone-{number}")
         for path in alone.glob("models/*/joint/predictions.parquet") if number else ():
             rng = np.random.default_rng(number)
-            _rewrite(path, lambda t, rng=rng: t.assign(logits=[each + rng.normal(0, 3, 6) for each in t["logits"]]))
+            rewrite(path, lambda t, rng=rng: t.assign(logits=[each + rng.normal(0, 3, 6) for each in t["logits"]]))
         tops.append(run_evaluate(alone)["top1"]["value"])
     shutil.copytree(root / "alone-0", root / "all")
     for number in range(1, seeds):
@@ -345,11 +344,6 @@ def test_unknown_signers_are_owned_up_to(tmp_path: Path) -> None:
     assert pd.read_csv(tmp_path / "evaluation/per_signer.csv").empty
 
 
-def _rewrite(path: Path, change: object) -> None:
-    table = read_parquet(path).to_pandas()
-    write_parquet(pa.Table.from_pandas(change(table), preserve_index=False), path)  # type: ignore[operator]
-
-
 def _roles(table: pd.DataFrame, old: str, new: str) -> pd.DataFrame:
     """Give the first video of role `old` the role `new`."""
     first = table.index[(table["role"] == old) & (table["copy"] == 0)][0]
@@ -364,7 +358,7 @@ def test_shared_signers_are_owned_up_to(tmp_path: Path) -> None:
         return table.assign(signer=table["signer"].replace({"s00": "s01"}))
 
     for path in (tmp_path / "folds").glob("*.parquet"):
-        _rewrite(path, share)
+        rewrite(path, share)
     summary = run_evaluate(tmp_path)
     assert summary["signers_shared"]
     assert "test signers also in training" in summary["protocol"]
@@ -394,7 +388,7 @@ def _test_copy(table: pd.DataFrame) -> pd.DataFrame:
 )
 def test_a_clip_scored_twice_or_not_at_all_stops(tmp_path: Path, file: str, change: object, message: str) -> None:
     fake_results(tmp_path)
-    _rewrite(tmp_path / file, change)
+    rewrite(tmp_path / file, change)
     with pytest.raises(SignfoldError, match=message):
         run_evaluate(tmp_path)
 
