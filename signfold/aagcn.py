@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ class GraphConvolution(nn.Module):
         self.norm = nn.BatchNorm2d(channels_out)
         self.residual: nn.Module = nn.Identity()
         if channels_in != channels_out:
-            self.residual = convolution(channels_in, channels_out)
+            self.residual = Convolution(channels_in, channels_out)
         # Fan-out of one subset's 1×1 convolution, as though each were a module of its own.
         nn.init.normal_(self.embed.weight, std=math.sqrt(2 / embedded))
         nn.init.zeros_(self.embed.bias)
@@ -109,11 +110,15 @@ class GraphConvolution(nn.Module):
         n, c, v, t = x.shape
         features = x.permute(0, 2, 3, 1)
         flat = features.reshape(n, v, t * c)
-        y = self.bias.sum(0)
-        for graph, weight in zip(self.graphs(features), self.weight, strict=True):
-            y = torch.addmm(y, (graph.transpose(1, 2) @ flat).view(-1, c), weight.T)
+        weights, bias = self.weight.transpose(0, 1), self.bias.sum(0)
+        if not self.training:
+            weights, bias = normed(weights, bias, self.norm)
+        y = bias
+        for k, graph in enumerate(self.graphs(features)):
+            spread, weight = (graph.transpose(1, 2) @ flat).view(-1, c), weights[:, k].T
+            y = y.addmm_(spread, weight.to(spread)) if k else torch.addmm(y, spread, weight)
         y = y.view(n, v, t, -1).permute(0, 3, 1, 2)
-        return self.norm(y).add_(self.residual(x)).relu_()
+        return (self.norm(y) if self.training else y).add_(self.residual(x)).relu_()
 
 
 class Attention(nn.Module):
@@ -143,13 +148,14 @@ class Attention(nn.Module):
         earlier factors scale are weighted means of `y`, so only the product of all three is multiplied out.
         """
         n, c, v, t = y.shape
-        joints = 1 + torch.sigmoid(along_joints(y.mean(3), self.spatial))  # (N, 1, V)
-        flat = y.permute(0, 2, 3, 1).reshape(n, v, t * c)
-        means = (joints @ flat).view(n, t, c).transpose(1, 2) / v  # (N, C, T)
+        features = y.permute(0, 2, 3, 1)
+        means = (y.new_full((1, t), 1 / t) @ features.reshape(n * v, t, c)).view(n, v, c).transpose(1, 2)  # (N, C, V)
+        joints = 1 + torch.sigmoid(along_joints(means, self.spatial))  # (N, 1, V)
+        means = (joints @ features.reshape(n, v, t * c)).view(n, t, c).transpose(1, 2) / v  # (N, C, T)
         frames = 1 + torch.sigmoid(self.temporal(means))  # (N, 1, T)
         squeezed = torch.relu(self.squeeze((means * frames).mean(2)))
         channels = 1 + torch.sigmoid(self.channel(squeezed))  # (N, C)
-        return y * (joints.unsqueeze(3) * frames.unsqueeze(2)) * channels[:, :, None, None]
+        return y * (joints.unsqueeze(3) * frames.unsqueeze(2)).to(y) * channels[:, :, None, None].to(y)
 
 
 def along_joints(x: Tensor, layer: nn.Conv1d) -> Tensor:
@@ -166,12 +172,31 @@ def along_joints(x: Tensor, layer: nn.Conv1d) -> Tensor:
     return skewed[:, :, :v].sum(1, keepdim=True) + layer.bias[:, None]  # type: ignore[index]
 
 
-def convolution(channels_in: int, channels_out: int, kernel: int = 1, stride: int = 1) -> nn.Sequential:
-    """Return a convolution along time (1 × kernel) followed by batch norm."""
-    layer = nn.Conv2d(channels_in, channels_out, (1, kernel), stride=(1, stride), padding=(0, kernel // 2))
-    nn.init.kaiming_normal_(layer.weight, mode="fan_out")
-    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-    return nn.Sequential(layer, nn.BatchNorm2d(channels_out))
+def normed(weight: Tensor, bias: Tensor, norm: Any) -> tuple[Tensor, Tensor]:
+    """Return weight (C', ...) and bias (C',) of a layer that gives what `norm` makes of another's in evaluation.
+
+    Its statistics are fixed then: a factor and a shift for each channel, and one pass over the features less.
+    """
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    return weight * scale.view(-1, *(1,) * (weight.ndim - 1)), (bias - norm.running_mean) * scale + norm.bias
+
+
+class Convolution(nn.Sequential):
+    """Convolution along time (1 × kernel) followed by batch norm."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int = 1, stride: int = 1) -> None:
+        layer = nn.Conv2d(channels_in, channels_out, (1, kernel), stride=(1, stride), padding=(0, kernel // 2))
+        nn.init.kaiming_normal_(layer.weight, mode="fan_out")
+        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        super().__init__(layer, nn.BatchNorm2d(channels_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, V, T) to (N, C', V, T / stride)."""
+        if self.training:
+            return super().forward(x)
+        layer: Any = self[0]
+        weight, bias = normed(layer.weight, layer.bias, self[1])
+        return functional.conv2d(x, weight, bias, layer.stride, layer.padding)
 
 
 class Branches(nn.Module):
@@ -184,7 +209,7 @@ class Branches(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.mix = convolution(channels, channels)
+        self.mix = Convolution(channels, channels)
         quarter = channels // 4
         self.near = nn.Conv2d(quarter, quarter, (1, 5), padding=(0, 2))
         self.far = nn.Conv2d(quarter, quarter, (1, 5), padding=(0, 4), dilation=(1, 2))
@@ -207,7 +232,7 @@ class LightBlock(nn.Module):
         self.temporal = Branches(channels_out)
         self.residual: nn.Module | None = None
         if not first:
-            self.residual = nn.Identity() if channels_in == channels_out else convolution(channels_in, channels_out)
+            self.residual = nn.Identity() if channels_in == channels_out else Convolution(channels_in, channels_out)
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
@@ -226,11 +251,11 @@ class Block(nn.Module):
         super().__init__()
         self.graph = GraphConvolution(channels_in, channels_out, adjacency)
         self.attention = Attention(channels_out, adjacency.shape[-1])
-        self.temporal = convolution(channels_out, channels_out, KERNEL, stride)
+        self.temporal = Convolution(channels_out, channels_out, KERNEL, stride)
         self.first = first
         self.residual: nn.Module = nn.Identity()
         if not first and (channels_in != channels_out or stride != 1):
-            self.residual = convolution(channels_in, channels_out)
+            self.residual = Convolution(channels_in, channels_out)
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
