@@ -3,7 +3,7 @@
     python benchmarks/ablation.py results/letters26                 # every variant, seed 0
     python benchmarks/ablation.py results/letters26 base mirror --seeds 0 1 2
 
-Needs the keypoints of a dataset (`snakemake ... --until folds`). Every signer validates once: in each of three folds
+Needs the keypoints of a dataset (`snakemake ... --until index folds`). Every signer validates once: in each of three folds
 a third of the signers validate, one is set aside for a test that nobody looks at, and the others train. Each variant is
 the base recipe with the named change; its accuracy is that of the last epoch, pooled over all validation signers. The
 network is a small one: a variant takes minutes on a core. Runs that are done are kept in results/bench/ablation,
@@ -37,8 +37,8 @@ FOLDS = 3
 Change = dict[str, dict[str, Any]]  # section of the configuration: keys
 BASE: Change = {
     "tensors": {"frames": 16, "rest": "always", "span": "sign"},
-    "model": {"network": "light", "width": 0.25},
-    "training": {"select": "last", "epochs": 80},
+    "model": {"network": "light", "width": 0.5},
+    "training": {"select": "last", "epochs": 60, "batch_size": 8},
 }
 VARIANTS: dict[str, Change] = {
     "base": {},
@@ -62,11 +62,12 @@ VARIANTS: dict[str, Change] = {
     "frame_drop 0.1": {"training": {"frame_drop": 0.1}},
     "hand_drop 0.3": {"training": {"hand_drop": 0.3}},
     "learning rate 0.004": {"training": {"learning_rate": 4e-3}},
-    "160 epochs": {"training": {"epochs": 160}},
-    "batches of 8": {"training": {"batch_size": 8}},
-    "batches of 8, 160 epochs": {"training": {"batch_size": 8, "epochs": 160}},
+    "120 epochs": {"training": {"epochs": 120}},
+    "batches of 16": {"training": {"batch_size": 16}},
     "T = 32": {"tensors": {"frames": 32}},
-    "half the width": {"model": {"width": 0.5}},
+    "a quarter of the width": {"model": {"width": 0.25}},
+    "the whole width": {"model": {"width": 1.0}},
+    "aagcn": {"model": {"network": "aagcn"}},
     "no label smoothing": {"training": {"label_smoothing": 0}},
     "SGD, cosine": {
         "training": {"optimiser": "sgd", "schedule": "cosine", "learning_rate": 0.05, "weight_decay": 5e-4}
