@@ -3,8 +3,8 @@
     python benchmarks/ablation.py results/letters26                 # every variant, seed 0
     python benchmarks/ablation.py results/letters26 base mirror --seeds 0 1 2
 
-Needs the keypoints of a dataset (`snakemake ... --until index folds`). Every signer validates once: in each of three folds
-a third of the signers validate, one is set aside for a test that nobody looks at, and the others train. Each variant is
+Needs the keypoints of a dataset (`snakemake ... --until index folds`). Every signer validates once: in each of three
+folds a third of the signers validate, one is set aside for a test that nobody looks at, and the others train. Each is
 the base recipe with the named change; its accuracy is that of the last epoch, pooled over all validation signers. The
 network is a small one: a variant takes minutes on a core. Runs that are done are kept in results/bench/ablation,
 so it can be stopped and goes on. Prints a table, writes results/bench/ablation.json.
@@ -45,6 +45,7 @@ VARIANTS: dict[str, Change] = {
     "resample: pad": {"tensors": {"resample": "pad", "frames": 80}},
     "normalise: none": {"tensors": {"normalise": "none"}},
     "no wrist channels": {"tensors": {"channels": ["x", "y"]}},
+    "wrist channels alone": {"tensors": {"channels": ["x_wrist", "y_wrist"]}},
     "with z": {"tensors": {"channels": ["x", "y", "z", "x_wrist", "y_wrist"]}},
     "dominant: keep": {"tensors": {"dominant": "keep"}},
     "rest: mask": {"tensors": {"rest": "mask"}},
@@ -57,6 +58,9 @@ VARIANTS: dict[str, Change] = {
     "no noise": {"training": {"noise": 0}},
     "no time warp": {"training": {"time_warp": 0}},
     "no variation at all": {"training": {"rotation_deg": 0, "scale": 0, "shear": 0, "noise": 0, "time_warp": 0}},
+    "twice the variation": {
+        "training": {"rotation_deg": 30, "scale": 0.2, "shear": 0.2, "noise": 0.02, "time_warp": 0.2}
+    },
     "mirror": {"training": {"mirror": True}},
     "joint_drop 0.1": {"training": {"joint_drop": 0.1}},
     "frame_drop 0.1": {"training": {"frame_drop": 0.1}},

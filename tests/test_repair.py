@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.interpolate import PchipInterpolator
 
-from signfold.repair import longest_gap, repair
+from signfold.repair import longest_gap, monotone_cubic, repair
 
 METHODS = ("linear", "pchip", "hold")
 ENDS = ("hold", "average")
@@ -69,6 +70,17 @@ def test_even_motion_is_restored_exactly_between_detections(drawn, method):
     found = repair(np.where(missing[:, None, None], np.float32(np.nan), truth), times, method)
     first, last = np.flatnonzero(~missing)[[0, -1]]
     np.testing.assert_allclose(found[first : last + 1], truth[first : last + 1], atol=1e-4)
+
+
+@quick
+@given(parts(least_known=2), st.integers(2, 40))
+def test_the_monotone_cubic_is_scipys(drawn, moments):
+    part, times = drawn
+    known = ~np.isnan(part).any(axis=(1, 2))
+    at, values = times[known], part[known].astype(float)
+    wanted = np.linspace(at[0], at[-1], moments)
+    expected = PchipInterpolator(at, values, axis=0)(wanted)
+    np.testing.assert_allclose(monotone_cubic(at, values, wanted), expected, rtol=1e-9, atol=1e-9)
 
 
 def test_linear_is_the_equation_of_the_seed():
