@@ -31,6 +31,7 @@ folds and audit, on two workers.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import resource
@@ -38,10 +39,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import stand_ins
 
 from signfold import files, index
@@ -67,18 +69,21 @@ COLUMNS = [
 
 
 def snakemake(
-    folder: Path, *arguments: str, project: Path = stand_ins.PROJECT, workers: int = 2
+    folder: Path, *arguments: str, project: Path = stand_ins.PROJECT, workers: int = 2, watched: bool = False
 ) -> tuple[dict[str, int], dict[str, float]]:
     """Run Snakemake in a folder; return the jobs it counts, and wall seconds, processor seconds and megabytes.
 
-    The processor seconds are those of all its jobs together, the megabytes those of the largest single process.
+    The processor seconds are those of all its jobs together, the megabytes those of the largest single process;
+    where it is `watched`, `peak_mb` are those of all its processes at one time.
     """
     command = [sys.executable, "-m", "snakemake", "-s", str(project / "Snakefile"), "--configfile", "config.yaml"]
     command += ["--profile", str(project / "profiles/default"), "--quiet", "rules", f"--cores={workers}", *arguments]
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(command, cwd=folder, stdout=said, stderr=subprocess.STDOUT)
-        usage = os.wait4(process.pid, 0)
+        with ThreadPoolExecutor(1) as pool:
+            peak = pool.submit(peak_mb, process.pid) if watched else None
+            usage = os.wait4(process.pid, 0)
         seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
         said.seek(0)
         text = said.read()
@@ -86,7 +91,23 @@ def snakemake(
         raise RuntimeError(f"{' '.join(command)}\n{text}")
     jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", text.rpartition("Job stats:")[2], re.M)}
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return jobs, {"s": seconds, "cpu_s": cpu, "mb": usage[2].ru_maxrss / 1000}
+    took = {"s": seconds, "cpu_s": cpu, "mb": usage[2].ru_maxrss / 1000}
+    return jobs, {**took, "peak_mb": peak.result()} if peak else took
+
+
+def peak_mb(pid: int, rest: float = 0.2) -> float:
+    """Look at a process and all below it until it ends; return the most that they held together, in megabytes."""
+    most = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        while root.is_running():
+            held = root.memory_info().rss
+            for process in root.children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    held += process.memory_info().rss
+            most = max(most, held)
+            time.sleep(rest)
+    return most / 1e6
 
 
 def dry_run(folder: Path, repetitions: int) -> tuple[dict[str, int], dict[str, float]]:
@@ -159,14 +180,14 @@ def measure(workspace: Path, size: int, kind: str, repetitions: int, pace: float
 def learning(folder: Path, count: int, workers: int = 2) -> dict[str, float]:
     """Run Snakemake from `count` random clips' keypoints to manifest, folds and audit; return what that took.
 
-    Drawing the random keypoints is not in it. `peak_mb` is Snakemake and every worker as large as the largest process.
+    Drawing the random keypoints is not in it. `peak_mb` is the most that Snakemake and all jobs held at one time.
     """
     stand_ins.videos(folder, count, SHARDS["ours"])
     with ProcessPoolExecutor(workers) as pool:
         drawn = [pool.submit(stand_ins.keypoints, folder / "results/big", *item) for item in stand_ins.shards_of(count)]
         for job in drawn:
             job.result()
-    jobs, took = snakemake(folder, "--until", "manifest", "audit", "--", TARGET, workers=workers)
+    jobs, took = snakemake(folder, "--until", "manifest", "audit", "--", TARGET, workers=workers, watched=True)
     if "keypoints" in jobs or jobs["tensors"] != len(drawn):
         raise RuntimeError(f"planned {jobs}; expected the tensors of {len(drawn)} shards, and no keypoints")
     return {
@@ -175,7 +196,7 @@ def learning(folder: Path, count: int, workers: int = 2) -> dict[str, float]:
         "s": round(took["s"], 1),
         # As though each worker had had a core of its own all the time.
         "cpu_s_a_worker": round(took["cpu_s"] / workers, 1),
-        "peak_mb": round((1 + workers) * took["mb"]),
+        "peak_mb": round(took["peak_mb"]),
     }
 
 
