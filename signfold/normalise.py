@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from signfold.frames import Floats, Keypoints, seen
-from signfold.joints import POSE
+from signfold.joints import FINGERS, POSE, SIDES
 
-CHANNELS = ("x", "y", "z", "x_wrist", "y_wrist")
+CHANNELS = ("x", "y", "z", "x_wrist", "y_wrist", "x_palm", "y_palm")
+KNUCKLES = tuple(f"{finger}_mcp" for finger in FINGERS[1:])
 # Shoulders nearer than this share of the picture's width are a signer seen from the side, or nobody: no unit of length.
 LEAST_WIDTH = 0.01
 
@@ -61,11 +62,39 @@ def normalise(points: Floats, origin: Floats, unit: float, aspect: float) -> Flo
 def channels_of(points: Floats, joints: Sequence[str], channels: Sequence[str]) -> Floats:
     """Return (C, T, V): the `channels`, of `CHANNELS`, of (T, V, 3) `points` of the named `joints`.
 
-    `x_wrist` and `y_wrist` are measured from the wrist of the joint's own hand. A joint of no hand is measured from
-    itself: 0 where it is there, missing where it is missing, so that a joint is missing in all channels or in none.
+    `x_wrist` and `y_wrist` are measured from the wrist of the joint's own hand, `x_palm` and `y_palm` also in lengths
+    of that hand's palm in the clip (`palm`), whatever its distance from the camera and the signer's build. A joint of
+    no hand is measured from itself: 0 where it is there, missing where it is missing, so that a joint is missing in all
+    channels or in none.
     """
     anchors = [joints.index(re.sub("_hand_.*", "_hand_wrist", joint)) for joint in joints]
     anchored = points - points[:, anchors]
     values = {"x": points[..., 0], "y": points[..., 1], "z": points[..., 2]}
     values |= {"x_wrist": anchored[..., 0], "y_wrist": anchored[..., 1]}
+    if not set(values).issuperset(channels):
+        units = np.ones(len(joints))
+        for side in SIDES:
+            hand = [joint.startswith(f"{side}_hand_") for joint in joints]
+            units[hand] = palm(anchored[:, [joints.index(f"{side}_hand_{knuckle}") for knuckle in KNUCKLES]])
+        values |= {"x_palm": anchored[..., 0] / units, "y_palm": anchored[..., 1] / units}
     return np.stack([values[channel] for channel in channels])
+
+
+def palm(knuckles: Floats) -> float:
+    """Return the length of a hand's palm: the mean distance of its knuckles from its wrist, median over a clip.
+
+    In space: a hand that points at the camera is as long as one that shows its palm, as well as MediaPipe can tell.
+
+    Parameters
+    ----------
+    knuckles
+        (T, 4, 3) x, y, z of the four fingers' first joints, measured from the wrist; NaN where missing.
+
+    Returns
+    -------
+    float
+        1 for a hand that is never there.
+    """
+    lengths = np.linalg.norm(knuckles, axis=2).mean(axis=1)
+    lengths = lengths[~np.isnan(lengths)]
+    return max(float(np.median(lengths)), 1e-3) if len(lengths) else 1.0

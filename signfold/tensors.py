@@ -57,8 +57,9 @@ class TensorSettings:
     frames
         T, the frames of every tensor.
     channels
-        Of `x`, `y`, `z`, `x_wrist`, `y_wrist`. The last two are measured from the wrist of the joint's own hand; they
-        are 0 for joints of no hand, which have no such place.
+        Of `x`, `y`, `z`, `x_wrist`, `y_wrist`, `x_palm`, `y_palm`. The last four are measured from the wrist of the
+        joint's own hand, the palm's in lengths of it (`signfold.normalise`); they are 0 for joints of no hand, which
+        have no such place.
     resample
         `uniform`: T moments evenly over the whole clip. `pad`: the first T frames as they are, missing after the end.
     repair, ends

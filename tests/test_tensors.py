@@ -14,7 +14,7 @@ from signfold.files import read_metadata, read_parquet, write_parquet
 from signfold.frames import VIDEOS_SCHEMA, Keypoints, to_table
 from signfold.hands import mirror, signing, use_of_hands
 from signfold.joints import POSE, layout
-from signfold.normalise import reference
+from signfold.normalise import CHANNELS, palm, reference
 from signfold.resample import pad, uniform
 from signfold.tensors import TensorSettings, build, clip_tensor
 
@@ -145,7 +145,7 @@ class TestPlace:
             moved[part] = getattr(keypoints, part) * np.float32(scale)
             moved[part][..., :2] += np.array([right, down], dtype=np.float32)
         moved["pose"][..., 3] = keypoints.pose[..., 3]
-        channels = ["x", "y", "z", "x_wrist", "y_wrist"]
+        channels = list(CHANNELS)
         found = tensor_of(replace(keypoints, **moved), channels=channels)
         np.testing.assert_allclose(found, tensor_of(keypoints, channels=channels), atol=1e-4)
 
@@ -184,6 +184,27 @@ class TestPlace:
             wrist = hand[:2, :, :1]  # a hand's first joint in a layout is its wrist
             np.testing.assert_allclose(hand[2:], hand[:2] - wrist, atol=1e-5)
         assert (np.delete(tensor[2:], joints("left") + joints("right"), axis=2) == 0).all()
+
+    @pytest.mark.parametrize("name", ["hands_body_27", "hands_arms_46"])
+    def test_the_size_of_a_hand_does_not_matter_in_lengths_of_its_palm(self, name):
+        keypoints = signer()
+        hand = keypoints.left_hand
+        grown = replace(keypoints, left_hand=hand[:, :1] + 1.5 * (hand - hand[:, :1]))
+        options = {"layout": name, "channels": ["x_palm", "y_palm", "x_wrist", "y_wrist"], "rest": "keep"}
+        before, after = tensor_of(keypoints, **options), tensor_of(grown, **options)
+        left = joints("left", name)
+        np.testing.assert_allclose(after[:2], before[:2], atol=1e-4)
+        np.testing.assert_allclose(after[2:, :, left], 1.5 * before[2:, :, left], atol=1e-4)
+        body = np.delete(before[:2], joints("left", name) + joints("right", name), axis=2)
+        assert (body == 0).all()
+
+    def test_a_palm_is_as_long_from_the_front_as_from_above(self):
+        shown, pointing = np.zeros((2, 3, 4, 3))
+        shown[..., 1], pointing[..., 2] = 2.0, -2.0
+        assert palm(shown) == palm(pointing) == 2.0
+        shown[1], pointing[:] = np.nan, np.nan
+        assert palm(shown) == 2.0
+        assert palm(pointing) == 1.0
 
     @pytest.mark.parametrize("name", ["hands_body_27", "hands_arms_46"])
     def test_every_joint_is_where_its_name_says(self, name):
