@@ -4,10 +4,10 @@
     python benchmarks/ablation.py results/letters26 base mirror --seeds 0 1 2
 
 Needs the keypoints of a dataset (`snakemake ... --until index folds`). Every signer validates once: in each of three
-folds a third of the signers validate, one is set aside for a test that nobody looks at, and the others train. Each is
-the base recipe with the named change; its accuracy is that of the last epoch, pooled over all validation signers. The
-network is a small one: a variant takes minutes on a core. Runs that are done are kept in results/bench/ablation,
-so it can be stopped and goes on. Prints a table, writes results/bench/ablation.json.
+folds a third of the signers validate, one is set aside for a test that nobody looks at, and the others train. Each
+variant is the base recipe with the named change; its accuracy is that of the last epoch, pooled over all validation
+signers. The network is a small one: a variant takes minutes on a core. Runs that are done are kept in
+results/bench/ablation, so it can be stopped and goes on. Prints a table, writes results/bench/ablation.json.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ VARIANTS: dict[str, Change] = {
     "normalise: none": {"tensors": {"normalise": "none"}},
     "no wrist channels": {"tensors": {"channels": ["x", "y"]}},
     "wrist channels alone": {"tensors": {"channels": ["x_wrist", "y_wrist"]}},
+    "palm channels for wrist": {"tensors": {"channels": ["x", "y", "x_palm", "y_palm"]}},
+    "palm channels alone": {"tensors": {"channels": ["x_palm", "y_palm"]}},
     "with z": {"tensors": {"channels": ["x", "y", "z", "x_wrist", "y_wrist"]}},
     "dominant: keep": {"tensors": {"dominant": "keep"}},
     "rest: mask": {"tensors": {"rest": "mask"}},

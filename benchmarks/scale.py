@@ -84,7 +84,8 @@ def snakemake(
         with ThreadPoolExecutor(1) as pool:
             peak = pool.submit(peak_mb, process.pid) if watched else None
             usage = os.wait4(process.pid, 0)
-        seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+            seconds = time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         said.seek(0)
         text = said.read()
     if usage[1]:
@@ -96,7 +97,10 @@ def snakemake(
 
 
 def peak_mb(pid: int, rest: float = 0.2) -> float:
-    """Look at a process and all below it until it ends; return the most that they held together, in megabytes."""
+    """Look at a process and all below it until it ends; return the most that they held together, in megabytes.
+
+    What several of them share, such as libraries, counts for each.
+    """
     most = 0
     with contextlib.suppress(psutil.NoSuchProcess):
         root = psutil.Process(pid)

@@ -149,8 +149,8 @@ class Attention(nn.Module):
         """
         n, c, v, t = y.shape
         features = y.permute(0, 2, 3, 1)
-        means = (y.new_full((1, t), 1 / t) @ features.reshape(n * v, t, c)).view(n, v, c).transpose(1, 2)  # (N, C, V)
-        joints = 1 + torch.sigmoid(along_joints(means, self.spatial))  # (N, 1, V)
+        sums = y.new_ones(1, t) @ features.reshape(n * v, t, c)  # many times as fast as y.mean(3)
+        joints = 1 + torch.sigmoid(along_joints(sums.view(n, v, c).transpose(1, 2) / t, self.spatial))  # (N, 1, V)
         means = (joints @ features.reshape(n, v, t * c)).view(n, t, c).transpose(1, 2) / v  # (N, C, T)
         frames = 1 + torch.sigmoid(self.temporal(means))  # (N, 1, T)
         squeezed = torch.relu(self.squeeze((means * frames).mean(2)))

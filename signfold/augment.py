@@ -28,7 +28,7 @@ class Augmentation:
     shear
         Shear of x by y and of y by x, each uniform within ± this.
     noise
-        Standard deviation of Gaussian noise, in the tensors' unit (shoulder widths when normalised).
+        Standard deviation of Gaussian noise, in the channel's unit: shoulder widths when normalised, or palms.
     time_warp
         Up to this share of the clip is cut, half at each end, and the speed of the rest swings by up to this share.
     mirror
@@ -83,7 +83,7 @@ def mirror(x: NDArray[np.float32], channels: Sequence[str], layout: Layout) -> N
         Whose joints the last axis holds.
     """
     sign = np.ones((len(channels), 1, 1), dtype=np.float32)
-    sign[[i for i, _ in pairs(channels)]] = -1
+    sign[[name.startswith("x") for name in channels]] = -1
     return x[..., list(layout.mirror)] * sign
 
 

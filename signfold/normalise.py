@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from signfold.frames import Floats, Keypoints, seen
-from signfold.joints import FINGERS, POSE, SIDES
+from signfold.joints import FINGERS, HAND, POSE
 
 CHANNELS = ("x", "y", "z", "x_wrist", "y_wrist", "x_palm", "y_palm")
-KNUCKLES = tuple(f"{finger}_mcp" for finger in FINGERS[1:])
 # Shoulders nearer than this share of the picture's width are a signer seen from the side, or nobody: no unit of length.
 LEAST_WIDTH = 0.01
+# Of a palm that is nothing but a point.
+LEAST_PALM = 1e-4
 
 
 def reference(keypoints: Keypoints, aspect: float) -> tuple[Floats, float]:
@@ -59,42 +60,51 @@ def normalise(points: Floats, origin: Floats, unit: float, aspect: float) -> Flo
     return (points * np.array([1.0, aspect, 1.0]) - np.append(origin, 0.0)) / unit
 
 
-def channels_of(points: Floats, joints: Sequence[str], channels: Sequence[str]) -> Floats:
-    """Return (C, T, V): the `channels`, of `CHANNELS`, of (T, V, 3) `points` of the named `joints`.
-
-    `x_wrist` and `y_wrist` are measured from the wrist of the joint's own hand, `x_palm` and `y_palm` also in lengths
-    of that hand's palm in the clip (`palm`), whatever its distance from the camera and the signer's build. A joint of
-    no hand is measured from itself: 0 where it is there, missing where it is missing, so that a joint is missing in all
-    channels or in none.
-    """
-    anchors = [joints.index(re.sub("_hand_.*", "_hand_wrist", joint)) for joint in joints]
-    anchored = points - points[:, anchors]
-    values = {"x": points[..., 0], "y": points[..., 1], "z": points[..., 2]}
-    values |= {"x_wrist": anchored[..., 0], "y_wrist": anchored[..., 1]}
-    if not set(values).issuperset(channels):
-        units = np.ones(len(joints))
-        for side in SIDES:
-            hand = [joint.startswith(f"{side}_hand_") for joint in joints]
-            units[hand] = palm(anchored[:, [joints.index(f"{side}_hand_{knuckle}") for knuckle in KNUCKLES]])
-        values |= {"x_palm": anchored[..., 0] / units, "y_palm": anchored[..., 1] / units}
-    return np.stack([values[channel] for channel in channels])
-
-
-def palm(knuckles: Floats) -> float:
-    """Return the length of a hand's palm: the mean distance of its knuckles from its wrist, median over a clip.
+def palm(hand: Floats, aspect: float) -> float:
+    """Return the length of a hand's palm, in picture widths: the median distance of its knuckles from its wrist.
 
     In space: a hand that points at the camera is as long as one that shows its palm, as well as MediaPipe can tell.
 
     Parameters
     ----------
-    knuckles
-        (T, 4, 3) x, y, z of the four fingers' first joints, measured from the wrist; NaN where missing.
+    hand
+        (T, 21, 3) as detected, not repaired.
+    aspect
+        Height over width of the picture.
 
     Returns
     -------
     float
         1 for a hand that is never there.
     """
-    lengths = np.linalg.norm(knuckles, axis=2).mean(axis=1)
+    knuckles = hand[:, [HAND.index(f"{finger}_mcp") for finger in FINGERS[1:]]] - hand[:, :1]
+    lengths = np.linalg.norm(knuckles * np.array([1.0, aspect, 1.0]), axis=2)
     lengths = lengths[~np.isnan(lengths)]
-    return max(float(np.median(lengths)), 1e-3) if len(lengths) else 1.0
+    return max(float(np.median(lengths)), LEAST_PALM) if len(lengths) else 1.0
+
+
+def channels_of(points: Floats, joints: Sequence[str], channels: Sequence[str], palms: Mapping[str, float]) -> Floats:
+    """Return (C, T, V): the `channels`, of `CHANNELS`, of (T, V, 3) `points` of the named `joints`.
+
+    `x_wrist` and `y_wrist` are measured from the wrist of the joint's own hand; `x_palm` and `y_palm` are the same in
+    lengths of that hand's palm, so that neither the signer's build nor the distance from the camera matters. A joint of
+    no hand is measured from itself: 0 where it is there, missing where it is missing, so that a joint is missing in all
+    channels or in none.
+
+    Parameters
+    ----------
+    points, joints
+        Where the joints are, and their names.
+    channels
+        What is wanted.
+    palms
+        The length of the left and the right palm (`palm`), in the unit of `points`.
+    """
+    anchors = [joints.index(re.sub("_hand_.*", "_hand_wrist", joint)) for joint in joints]
+    anchored = points - points[:, anchors]
+    sides = [re.match("(left|right)_hand_", joint) for joint in joints]
+    in_palms = anchored / np.array([palms[side[1]] if side else 1.0 for side in sides])[:, None]
+    values = {"x": points[..., 0], "y": points[..., 1], "z": points[..., 2]}
+    values |= {"x_wrist": anchored[..., 0], "y_wrist": anchored[..., 1]}
+    values |= {"x_palm": in_palms[..., 0], "y_palm": in_palms[..., 1]}
+    return np.stack([values[channel] for channel in channels])

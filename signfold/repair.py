@@ -104,10 +104,11 @@ def _slopes(step: Floats, rise: Floats) -> Floats:
     """Return the slope at each of n points from the n - 1 steps between them, and how values rise over each."""
     if len(step) == 1:
         return np.concatenate([rise, rise])
-    before, after = step[:-1] + 2 * step[1:], 2 * step[:-1] + step[1:]
+    weight_before, weight_after = step[:-1] + 2 * step[1:], 2 * step[:-1] + step[1:]
     same = rise[:-1] * rise[1:] > 0
-    slower, faster = (np.where(same, side, 1.0) for side in (rise[:-1], rise[1:]))
-    within = np.where(same, (before + after) / (before / slower + after / faster), 0.0)
+    before, after = (np.where(same, side, 1.0) for side in (rise[:-1], rise[1:]))
+    mean = (weight_before + weight_after) / (weight_before / before + weight_after / after)
+    within = np.where(same, mean, 0.0)
     ends = [_end_slope(step[:2], rise[:2]), _end_slope(step[:-3:-1], rise[:-3:-1])]
     return np.concatenate([ends[:1], within, ends[1:]])
 

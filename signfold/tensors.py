@@ -21,7 +21,7 @@ from signfold.files import read_parquet, whole, write_parquet
 from signfold.frames import PARTS, Floats, Keypoints, read_clips, seen
 from signfold.hands import mirror, signing, use_of_hands, without
 from signfold.joints import JOINTS, SIDES, layout
-from signfold.normalise import CHANNELS, channels_of, normalise, reference
+from signfold.normalise import CHANNELS, channels_of, normalise, palm, reference
 from signfold.repair import Ends, Method, longest_gap, repair
 from signfold.resample import clock, pad, uniform
 
@@ -58,8 +58,8 @@ class TensorSettings:
         T, the frames of every tensor.
     channels
         Of `x`, `y`, `z`, `x_wrist`, `y_wrist`, `x_palm`, `y_palm`. The last four are measured from the wrist of the
-        joint's own hand, the palm's in lengths of it (`signfold.normalise`); they are 0 for joints of no hand, which
-        have no such place.
+        joint's own hand, the last two in lengths of that hand's palm (`signfold.normalise`); they are 0 for joints of
+        no hand, which have no such place.
     resample
         `uniform`: T moments evenly over the whole clip. `pad`: the first T frames as they are, missing after the end.
     repair, ends
@@ -152,9 +152,12 @@ def _joints_in_time(keypoints: Keypoints, times: Floats, aspect: float, settings
     whole_clip = repaired(keypoints, times, settings)
     points = np.concatenate([whole_clip.pose[..., :3], whole_clip.left_hand, whole_clip.right_hand], axis=1)
     points = points[:, [JOINTS.index(joint) for joint in joints]]
+    unit = 1.0
     if settings.normalise == "shoulders":
-        points = normalise(points, *reference(keypoints, aspect), aspect)
-    return channels_of(points, joints, settings.channels)
+        origin, unit = reference(keypoints, aspect)
+        points = normalise(points, origin, unit, aspect)
+    palms = {side: palm(getattr(keypoints, f"{side}_hand"), aspect) / unit for side in SIDES}
+    return channels_of(points, joints, settings.channels, palms)
 
 
 def _facts(keypoints: Keypoints, settings: TensorSettings) -> dict[str, Any]:

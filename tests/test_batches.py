@@ -81,10 +81,12 @@ def test_mirroring_swaps_sides_and_turns_x() -> None:
     left, right = LAYOUT.joints.index("left_elbow"), LAYOUT.joints.index("right_elbow")
     found = mirror(x, CHANNELS, LAYOUT)
     assert_array_equal(found[0, :, 0, left], x[0, :, 0, right] * [-1, 1])
+    assert_array_equal(mirror(x, ("x_palm", "z"), LAYOUT), found)
 
 
 def test_wrist_anchored_coordinates_are_vectors_too() -> None:
     assert pairs(("x", "y", "z", "x_wrist", "y_wrist")) == [(0, 1), (3, 4)]
+    assert pairs(("x_palm", "y_palm")) == [(0, 1)]
     x = np.concatenate([clips(), 2 * clips()], axis=1)
     turned = augment(
         x,

@@ -199,12 +199,22 @@ class TestPlace:
         assert (body == 0).all()
 
     def test_a_palm_is_as_long_from_the_front_as_from_above(self):
-        shown, pointing = np.zeros((2, 3, 4, 3))
-        shown[..., 1], pointing[..., 2] = 2.0, -2.0
-        assert palm(shown) == palm(pointing) == 2.0
-        shown[1], pointing[:] = np.nan, np.nan
-        assert palm(shown) == 2.0
-        assert palm(pointing) == 1.0
+        shown, pointing = np.zeros((2, 3, 21, 3))
+        shown[:, 1:, 1], pointing[:, 1:, 2] = 0.2, -0.1
+        assert palm(shown, 0.5) == palm(pointing, 0.5) == 0.1
+        shown[1], shown[2, 5] = np.nan, np.nan
+        assert palm(shown, 0.5) == 0.1
+        assert palm(np.full((3, 21, 3), np.nan), 0.5) == 1.0
+
+    def test_frames_that_were_filled_in_say_nothing_of_the_palm(self):
+        keypoints = signer()
+        hand = keypoints.left_hand.copy()
+        hand[0] = hand[0, :1] + 3 * (hand[0] - hand[0, :1])
+        hand[1:15] = np.nan  # filled in from the first frame
+        options = {"channels": ["x_palm", "y_palm"], "frames": 20, "rest": "keep", "span": "clip"}
+        found = tensor_of(replace(keypoints, left_hand=hand), **options)
+        expected = tensor_of(keypoints, **options)
+        np.testing.assert_allclose(found[:, 15:], expected[:, 15:], atol=0.05)
 
     @pytest.mark.parametrize("name", ["hands_body_27", "hands_arms_46"])
     def test_every_joint_is_where_its_name_says(self, name):
