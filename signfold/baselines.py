@@ -79,7 +79,7 @@ def predictions(fold: Fold, shards: Shards, seed: int) -> Iterator[tuple[str, ND
     some = few_of_each(train.class_id, MOST_CLIPS, seed)
     scaler = StandardScaler()
     seen = scaler.fit_transform(features(shards, train, some))
-    chosen_on, tested = (scaler.transform(features(shards, part)) for part in (val, test))
+    tested = scaler.transform(features(shards, test))
     truth = train.class_id[some]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of spreads that it works out and nobody asked for
@@ -91,7 +91,9 @@ def predictions(fold: Fold, shards: Shards, seed: int) -> Iterator[tuple[str, ND
     yield "1-NN (DTW of hands)", nearest(shards, train, near, test), note
 
     best, penalty, right = None, PENALTY, -1.0
-    for candidate in PENALTIES if len(val) and len(set(truth)) > 1 else ():
+    choice = len(val) and len(set(truth)) > 1
+    chosen_on = scaler.transform(features(shards, val)) if choice else None
+    for candidate in PENALTIES if choice else ():
         model = RidgeClassifier(alpha=candidate).fit(seen, truth)
         if (score := float((model.predict(chosen_on) == val.class_id).mean())) > right:
             best, penalty, right = model, candidate, score

@@ -36,6 +36,16 @@ def test_each_method_but_the_majority_learns_a_plain_signal(made: Example) -> No
     assert len(set(found["majority"])) == 1
 
 
+def test_where_nobody_validates_the_penalty_is_the_usual_one(made: Example) -> None:
+    rows = files.read_parquet(made.fold).to_pandas()
+    rows = rows[rows["role"] != "val"]
+    files.write_parquet(baselines.pa.Table.from_pandas(rows, preserve_index=False), made.fold)
+    fold = read_fold(made.fold, made.audit)
+    said = {method: (found, detail) for method, found, detail in baselines.predictions(fold, Shards(made.tensors), 0)}
+    assert (said["linear"][0] == fold.roles["test"].class_id).all()
+    assert said["linear"][1] == f"penalty {baselines.PENALTY:g}"
+
+
 def test_what_the_test_part_is_called_changes_nothing(made: Example) -> None:
     before = told(made)
     rows = files.read_parquet(made.fold).to_pandas()
