@@ -15,7 +15,7 @@ import pyarrow as pa
 from dtaidistance import dtw_ndim
 from numpy.typing import NDArray
 from sklearn.linear_model import RidgeClassifier
-from sklearn.model_selection import KFold
+from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import NearestCentroid
 from sklearn.preprocessing import StandardScaler
 
@@ -126,10 +126,13 @@ def shuffled(fold_files: Sequence[Path], audit: Path, tensors: Sequence[Path], o
     everyone = Samples(**{name: np.concatenate([getattr(part, name) for part in tests]) for name in vars(tests[0])})
     some = few_of_each(everyone.class_id, MOST_CLIPS, seed)
     truth, seen = everyone.class_id[some], features(shards, everyone, some)
-    parts = len(folds) if len(folds) > 1 else 5
+    # As many of a class in each part as can be: else the classes that are asked for most would be learnt from least.
+    parts = min(len(folds) if len(folds) > 1 else 5, int(np.bincount(truth).max()))
     value = None
-    if len(truth) >= parts:
-        split = KFold(parts, shuffle=True, random_state=seed).split(seen)
+    if parts > 1:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of classes with fewer clips than parts
+            split = list(StratifiedKFold(parts, shuffle=True, random_state=seed).split(seen, truth))
         right = [_linear(seen[learnt], truth[learnt], seen[asked]) == truth[asked] for learnt, asked in split]
         value = float(np.concatenate(right).mean())
     write_json(out, {"shuffled": value, "apart": float(np.concatenate(hits).mean()), "clips": len(some)})

@@ -12,9 +12,9 @@ MANIFEST = 1
 DUPLICATES = 2
 FOLDS = 2
 TRAIN = 2
-BASELINES = 1
+BASELINES = 2
 EVALUATE = 3
-REPORT = 4
+REPORT = 5
 
 
 def installed() -> dict[str, str]:

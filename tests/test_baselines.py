@@ -124,3 +124,17 @@ def test_shuffled_clips_seem_easier_where_signers_differ(tmp_path: Path) -> None
     found = json.loads((tmp_path / "shuffled.json").read_text())
     assert found["clips"] == len(rows)
     assert found["shuffled"] > found["apart"] + 0.3
+
+
+def test_shuffled_clips_are_learnt_from_as_many_of_each_class(made: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    learnt = []
+
+    def told(seen: np.ndarray, truth: np.ndarray, asked: np.ndarray) -> np.ndarray:
+        learnt.append(np.bincount(truth))
+        return np.zeros(len(asked), np.int64)
+
+    monkeypatch.setattr(baselines, "_linear", told)
+    baselines.shuffled([made.fold], made.audit, made.tensors, made.fold.with_name("shuffled.json"), seed=0)
+    shuffled = learnt[1:]  # the first is the fold itself
+    assert len(shuffled) == len(read_fold(made.fold, made.audit).roles["test"]) // 3 > 1
+    assert all(len(set(counts)) == 1 for counts in shuffled)

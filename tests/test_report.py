@@ -136,6 +136,16 @@ def test_what_networks_had_seen_before_is_said(tmp_path: Path) -> None:
 def test_what_shuffled_clips_seem_to_give_is_struck_out(root: Path, page: Page) -> None:
     assert f"<s>{words.share(0.99)}</s>" in (root / "report.html").read_text(encoding="utf-8")
     assert page.words.index("Not to quote") < page.words.index(words.share(0.99))
+    assert "The difference is recognising people" in page.words
+
+
+def test_shuffled_clips_that_seem_no_easier_are_not_said_to_flatter(tmp_path: Path) -> None:
+    root = fake_results(tmp_path)
+    (root / "baselines/shuffled.json").write_text(json.dumps({"shuffled": 0.5, "apart": 0.6, "clips": 50}))
+    run_evaluate(root)
+    said = built(root).words
+    assert "Here that would flatter nobody" in said
+    assert "The difference is recognising people" not in said
 
 
 def test_suspicious_labels_are_listed(root: Path, page: Page) -> None:
