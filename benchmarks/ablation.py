@@ -48,6 +48,10 @@ VARIANTS: dict[str, Change] = {
     "wrist channels alone": {"tensors": {"channels": ["x_wrist", "y_wrist"]}},
     "palm channels for wrist": {"tensors": {"channels": ["x", "y", "x_palm", "y_palm"]}},
     "palm channels alone": {"tensors": {"channels": ["x_palm", "y_palm"]}},
+    "palm channels alone, fp32": {
+        "tensors": {"channels": ["x_palm", "y_palm"]},
+        "training": {"precision": "fp32"},
+    },
     "with z": {"tensors": {"channels": ["x", "y", "z", "x_wrist", "y_wrist"]}},
     "dominant: keep": {"tensors": {"dominant": "keep"}},
     "rest: mask": {"tensors": {"rest": "mask"}},
