@@ -20,7 +20,7 @@ PROJECT = Path(__file__).parent.parent.parent
 CONFIG: dict[str, Any] = {
     "datasets": {
         "demo": {
-            "synth": {"signs": 2, "signers": 4, "takes": 1, "seed": 0},
+            "synth": {"signs": 2, "signers": 4, "takes": 3, "seed": 0},
             "settings": {
                 "shards": 2,
                 "tensors": {"frames": 16},
@@ -32,7 +32,8 @@ CONFIG: dict[str, Any] = {
     },
     "evaluation": {"bootstrap": 100},
 }
-VIDEOS = 8
+# So many that a fast machine is not done with them between two looks.
+VIDEOS = 24
 REPORT = "results/demo/report.html"
 COMMAND = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--configfile", "config.yaml"]
 # What differs from a cluster: no accounting, no GPU, and nobody wants to wait 40 s until states are first asked for.
@@ -234,5 +235,5 @@ def test_a_training_that_slurm_queues_again_ends_with_the_same_weights(
         finish(snakemake, folder)
         weights.append((folder / model).read_bytes())
     went_on = re.search(r"going on at epoch (\d+)", (folder / "results/demo/logs/train/fold-1/joint.log").read_text())
-    assert went_on and int(went_on[1]) > 10, "it did not go on, it began again"
+    assert went_on and int(went_on[1]) >= 10, "it did not go on, it began again"
     assert weights[0] == weights[1]
