@@ -27,13 +27,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from signfold import audit, checkpoint, files, folds, fusion, manifest, tensors, train
+from signfold import audit, checkpoint, files, folds, fusion, manifest, metrics, tensors, train
 from signfold.aagcn import ModelSettings
 from signfold.recipe import TrainingSettings
 from signfold.streams import STREAMS
 
 OUT = Path("results/bench")
 FOLDS = 3
+RESAMPLES, CONFIDENCE = 2000, 0.95
 Change = dict[str, dict[str, Any]]  # section of the configuration: keys
 BASE: Change = {
     "tensors": {"frames": 16, "rest": "always", "span": "sign"},
@@ -161,30 +162,13 @@ def validated(folder: Path, predictions: list[list[Path]]) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def interval(by_signer: pd.DataFrame, resamples: int = 2000) -> tuple[float, float]:
-    """Return the 95 % interval of the pooled accuracy, signers drawn anew; columns hits and clips."""
-    drawn = np.random.default_rng(0).integers(len(by_signer), size=(resamples, len(by_signer)))
-    hits, clips = (by_signer[name].to_numpy()[drawn].sum(1) for name in ("hits", "clips"))
-    low, high = np.quantile(hits / clips, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def difference(
-    by_seed: dict[int, dict[str, Any]], base: dict[int, dict[str, Any]]
-) -> tuple[float, float, float] | None:
-    """Return by how much a variant is better than the base on the seeds that both have, and its 95 % interval.
-
-    The mean over signers of the difference in each signer's share of right clips, signers drawn anew.
-    """
-    shares = [
-        pd.DataFrame({s: found[s]["by_signer"] for s in by_seed.keys() & base.keys()}) for found in (by_seed, base)
-    ]
-    by_signer = (shares[0] - shares[1]).mean(axis=1).to_numpy()
-    if not by_signer.size:
+def beside(variant: dict[int, pd.DataFrame], base: dict[int, pd.DataFrame]) -> tuple[float, float, float] | None:
+    """Return by how much a variant is better on the seeds and clips that both have, and its interval over signers."""
+    seeds = sorted(variant.keys() & base.keys())
+    if not seeds:
         return None
-    drawn = np.random.default_rng(0).choice(by_signer, size=(2000, len(by_signer))).mean(axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(by_signer.mean()), float(low), float(high)
+    both = pd.concat([variant[seed].join(base[seed]["right"].rename("right_base"), how="inner") for seed in seeds])
+    return metrics.difference(both["right_base"], both["right"], both["signer"], RESAMPLES, CONFIDENCE, 0)
 
 
 def main() -> None:
@@ -197,6 +181,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
     result: dict[str, Any] = {}
+    right: dict[str, dict[int, pd.DataFrame]] = {}
     with ProcessPoolExecutor(arguments.processes, get_context("spawn")) as pool:
         waiting = {}
         for name in arguments.variants:
@@ -212,19 +197,18 @@ def main() -> None:
         print(f"{'variant':28} {'seed':>4} {'top-1':>6} {'95 %':>14}  by signer", flush=True)
         for (name, seed), (folder, runs) in waiting.items():
             clips = validated(folder, [[job.result() for job in streams] for streams in runs])
-            table = clips.groupby("signer")["right"].agg(hits="sum", clips="size")
-            low, high = interval(table)
-            top1 = float(clips["right"].mean())
-            shares = (table["hits"] / table["clips"]).to_dict()
+            right.setdefault(name, {})[seed] = clips
+            none = np.zeros(len(clips))
+            top1, low, high = metrics.difference(none, clips["right"], clips["signer"], RESAMPLES, CONFIDENCE, 0)
+            shares = clips.groupby("signer")["right"].mean().to_dict()
             result.setdefault(name, {})[seed] = {"top1": top1, "low": low, "high": high, "by_signer": shares}
             row = " ".join(f"{signer} {share:.2f}" for signer, share in shares.items())
             print(f"{name:28} {seed:4} {top1:6.1%} {low:6.1%}–{high:6.1%}  {row}", flush=True)
     print(f"\n{'beside base, on the same seeds':32} {'points':>6} {'95 %':>14}")
-    for name, by_seed in result.items():
-        better = difference(by_seed, result.get("base", {})) if name != "base" else None
-        if better:
+    for name in [name for name in result if name != "base"]:
+        if better := beside(right[name], right.get("base", {})):
             print("{:32} {:+6.1f} {:+6.1f} to {:+.1f}".format(name, *(100 * value for value in better)))
-            by_seed["beside_base"] = dict(zip(("points", "low", "high"), better, strict=True))
+            result[name]["beside_base"] = dict(zip(("points", "low", "high"), better, strict=True))
     files.write_json(OUT / "ablation.json", result)
 
 
