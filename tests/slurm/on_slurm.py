@@ -226,7 +226,8 @@ def test_a_training_that_slurm_queues_again_ends_with_the_same_weights(
         snakemake = start(folder, *longer)
         if name == "again":
             history = folder / Path(model).with_name("history.csv")
-            cluster.wait(lambda h=history: h.exists() and h.read_text().count("\n") > 10)
+            # The last epoch of the history may not be in a checkpoint yet.
+            cluster.wait(lambda h=history: h.exists() and h.read_text().count("\n") > 11)
             (training,) = set(cluster.jobs("running")) - earlier
             cluster.command("scontrol", "requeue", training)
             cluster.wait(lambda job=training: job in cluster.jobs("pending"))
@@ -235,5 +236,5 @@ def test_a_training_that_slurm_queues_again_ends_with_the_same_weights(
         finish(snakemake, folder)
         weights.append((folder / model).read_bytes())
     went_on = re.search(r"going on at epoch (\d+)", (folder / "results/demo/logs/train/fold-1/joint.log").read_text())
-    assert went_on and int(went_on[1]) >= 10, "it did not go on, it began again"
+    assert went_on and int(went_on[1]) > 10, "it did not go on, it began again"
     assert weights[0] == weights[1]
