@@ -35,31 +35,32 @@ from signfold.streams import STREAMS
 OUT = Path("results/bench")
 FOLDS = 3
 RESAMPLES, CONFIDENCE = 2000, 0.95
+HAND = ["x_palm", "y_palm"]
+TIPS = ["to_thumb", "to_index", "to_middle", "to_ring", "to_pinky"]
 Change = dict[str, dict[str, Any]]  # section of the configuration: keys
 BASE: Change = {
-    "tensors": {"frames": 16, "rest": "always", "span": "sign"},
+    "tensors": {"frames": 16, "layout": "hand_21", "channels": [*HAND, *TIPS], "span": "sign"},
     "model": {"network": "light", "width": 0.5},
     "training": {"select": "last", "epochs": 60, "batch_size": 8},
 }
 VARIANTS: dict[str, Change] = {
     "base": {},
-    "resample: pad": {"tensors": {"resample": "pad", "frames": 80}},
-    "normalise: none": {"tensors": {"normalise": "none"}},
-    "no wrist channels": {"tensors": {"channels": ["x", "y"]}},
-    "wrist channels alone": {"tensors": {"channels": ["x_wrist", "y_wrist"]}},
-    "palm channels for wrist": {"tensors": {"channels": ["x", "y", "x_palm", "y_palm"]}},
-    "palm channels alone": {"tensors": {"channels": ["x_palm", "y_palm"]}},
-    "palm channels alone, fp32": {
-        "tensors": {"channels": ["x_palm", "y_palm"]},
-        "training": {"precision": "fp32"},
+    "no fingertip distances": {"tensors": {"channels": HAND}},
+    "fingertip distances alone": {"tensors": {"channels": TIPS}},
+    "from the wrist, no palms": {"tensors": {"channels": ["x_wrist", "y_wrist"]}},
+    "place too": {"tensors": {"channels": ["x", "y", *HAND, *TIPS]}},
+    "place alone": {"tensors": {"channels": ["x", "y"]}},
+    "both hands, arms": {"tensors": {"layout": "hands_arms_46"}},
+    "both hands, ten joints each": {"tensors": {"layout": "hands_body_27"}},
+    "ten joints, other hand hidden": {"tensors": {"layout": "hands_body_27", "rest": "always"}},
+    "default's tensors, T = 16": {
+        "tensors": {"layout": "hands_body_27", "channels": ["x", "y", "x_wrist", "y_wrist"], "span": "clip"}
     },
-    "with z": {"tensors": {"channels": ["x", "y", "z", "x_wrist", "y_wrist"]}},
-    "dominant: keep": {"tensors": {"dominant": "keep"}},
-    "rest: mask": {"tensors": {"rest": "mask"}},
-    "rest: keep": {"tensors": {"rest": "keep"}},
+    "resample: pad": {"tensors": {"resample": "pad", "frames": 80}},
+    "normalise: none": {"tensors": {"normalise": "none", "channels": ["x", "y"]}},
+    "dominant: keep": {"tensors": {"layout": "hands_arms_46", "dominant": "keep"}},
     "span: clip": {"tensors": {"span": "clip"}},
     "repair: none": {"tensors": {"repair": "none"}},
-    "hands_arms_46": {"tensors": {"layout": "hands_arms_46"}},
     "no rotation": {"training": {"rotation_deg": 0}},
     "no scale, no shear": {"training": {"scale": 0, "shear": 0}},
     "no noise": {"training": {"noise": 0}},
@@ -73,6 +74,7 @@ VARIANTS: dict[str, Change] = {
     "frame_drop 0.1": {"training": {"frame_drop": 0.1}},
     "hand_drop 0.3": {"training": {"hand_drop": 0.3}},
     "learning rate 0.004": {"training": {"learning_rate": 4e-3}},
+    "fp32": {"training": {"precision": "fp32"}},
     "120 epochs": {"training": {"epochs": 120}},
     "batches of 16": {"training": {"batch_size": 16}},
     "T = 32": {"tensors": {"frames": 32}},

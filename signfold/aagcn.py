@@ -27,8 +27,8 @@ SUBSETS = 3
 BLOCKS = ((64, 1), (64, 1), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (256, 2), (256, 1), (256, 1))
 KERNEL = 9
 MOMENTUM = 0.1
-# The lighter network's: it halves the frames in its first block too.
-LIGHT_BLOCKS = ((64, 2), *BLOCKS[1:])
+# The lighter network's: it halves the frames in its first block too, and ends narrower.
+LIGHT_BLOCKS = ((64, 2), *BLOCKS[1:7], (224, 2), (224, 1), (224, 1))
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class ModelSettings:
     ----------
     network
         "aagcn", as published, or "light": graph convolutions and attention as in AAGCN, but with one graph of each
-        sample for all three subsets, smaller embeddings, convolutions of several reaches in the place of the 9×1
-        (`Branches`), and frames halved by averaging pairs, for the first time in the first block.
+        sample for all three subsets, from means over time, convolutions of several reaches in the place of the 9×1
+        (`Branches`), frames halved by averaging pairs, for the first time in the first block, and 224 channels at last.
     width
         Factor on the channels of all blocks, which are then rounded to multiples of 8. 1 is the published network.
     dropout
@@ -70,7 +70,8 @@ class GraphConvolution(nn.Module):
 
     f_out = Σ_k W_k f_in (B_k + α C_k), C_k = tanh(θ_kᵀ φ_k / size): B_k is learned and starts as the skeleton, C_k is
     each sample's own graph, and α starts at 0 (section III-B). Parameters of the three subsets lie side by side. The
-    light one has one graph C for all subsets, from embeddings of half the size.
+    light one has one graph C for all subsets, from embeddings of half the size of the features' means over time (as
+    CTR-GCN does: Chen et al. 2021, section 3.2).
     """
 
     def __init__(self, channels_in: int, channels_out: int, adjacency: Tensor, light: bool = False) -> None:
@@ -97,6 +98,8 @@ class GraphConvolution(nn.Module):
     def graphs(self, features: Tensor) -> list[Tensor]:
         """Return each sample's graphs B_k + α C_k from features (N, V, T, C): one (N, V, V) for each subset."""
         n, v, _, _ = features.shape
+        if self.own == 1:
+            features = over_time(features)
         rows = self.embed.weight.shape[0] // (2 * self.own)
         halves = zip(self.embed.weight.split(rows), self.embed.bias.split(rows), strict=True)
         embedded = [functional.linear(features, weight, bias).reshape(n, v, -1) for weight, bias in halves]
@@ -149,13 +152,18 @@ class Attention(nn.Module):
         """
         n, c, v, t = y.shape
         features = y.permute(0, 2, 3, 1)
-        sums = y.new_ones(1, t) @ features.reshape(n * v, t, c)  # many times as fast as y.mean(3)
-        joints = 1 + torch.sigmoid(along_joints(sums.view(n, v, c).transpose(1, 2) / t, self.spatial))  # (N, 1, V)
+        joints = 1 + torch.sigmoid(along_joints(over_time(features).transpose(1, 2), self.spatial))  # (N, 1, V)
         means = (joints @ features.reshape(n, v, t * c)).view(n, t, c).transpose(1, 2) / v  # (N, C, T)
         frames = 1 + torch.sigmoid(self.temporal(means))  # (N, 1, T)
         squeezed = torch.relu(self.squeeze((means * frames).mean(2)))
         channels = 1 + torch.sigmoid(self.channel(squeezed))  # (N, C)
         return y * (joints.unsqueeze(3) * frames.unsqueeze(2)).to(y) * channels[:, :, None, None].to(y)
+
+
+def over_time(features: Tensor) -> Tensor:
+    """Return the means over time, (N, V, C), of features (N, V, T, C): as a product, many times as fast as `mean`."""
+    n, v, t, c = features.shape
+    return (features.new_ones(1, t) @ features.reshape(n * v, t, c)).view(n, v, c) / t
 
 
 def along_joints(x: Tensor, layer: nn.Conv1d) -> Tensor:

@@ -65,8 +65,9 @@ class Layout:
 
     @cached_property
     def mirror(self) -> tuple[int, ...]:
-        """For each joint the index of its counterpart on the other side."""
-        return tuple(self.joints.index(mirrored(name)) for name in self.joints)
+        """For each joint the index of its counterpart on the other side: its own where there is but one hand."""
+        names = [mirrored(name) if mirrored(name) in self.joints else name for name in self.joints]
+        return tuple(self.joints.index(name) for name in names)
 
     def hand(self, side: str) -> tuple[int, ...]:
         """Return the indices of the joints of the `left` or `right` hand."""
@@ -102,7 +103,11 @@ def _hands_body_27() -> Layout:
     return Layout("hands_body_27", tuple(bones))
 
 
-LAYOUTS = {layout.name: layout for layout in (_hands_arms_46(), _hands_body_27())}
+def _hand_21() -> Layout:
+    return Layout("hand_21", tuple(_hand_bones("right", HAND)))
+
+
+LAYOUTS = {layout.name: layout for layout in (_hands_arms_46(), _hands_body_27(), _hand_21())}
 
 
 def layout(name: str) -> Layout:
@@ -110,6 +115,7 @@ def layout(name: str) -> Layout:
 
     `hands_arms_46` has both hands, shoulders and elbows: the joints that the seed project meant. `hands_body_27` has
     nose, shoulders, elbows, wrists and ten joints of each hand, as in SAM-SLR (Jiang et al. 2021, section 3.1).
+    `hand_21` is one hand, the right one: the one that signs, where clips of left-handed signers are mirrored.
 
     Raises
     ------

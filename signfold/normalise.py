@@ -10,7 +10,9 @@ import numpy as np
 from signfold.frames import Floats, Keypoints, seen
 from signfold.joints import FINGERS, HAND, POSE
 
-CHANNELS = ("x", "y", "z", "x_wrist", "y_wrist", "x_palm", "y_palm")
+# A joint's distances from the fingertips of its own hand.
+TIPS = {f"to_{finger.split('_')[0]}": f"{finger}_tip" for finger in FINGERS}
+CHANNELS = ("x", "y", "z", "x_wrist", "y_wrist", "x_palm", "y_palm", *TIPS)
 # Shoulders nearer than this share of the picture's width are a signer seen from the side, or nobody: no unit of length.
 LEAST_WIDTH = 0.01
 # Of a palm that is nothing but a point.
@@ -87,8 +89,10 @@ def channels_of(points: Floats, joints: Sequence[str], channels: Sequence[str], 
     """Return (C, T, V): the `channels`, of `CHANNELS`, of (T, V, 3) `points` of the named `joints`.
 
     `x_wrist` and `y_wrist` are measured from the wrist of the joint's own hand; `x_palm` and `y_palm` are the same in
-    lengths of that hand's palm, so that neither the signer's build nor the distance from the camera matters. A joint of
-    no hand is measured from itself: 0 where it is there, missing where it is missing, so that a joint is missing in all
+    lengths of that hand's palm, so that neither the signer's build nor the distance from the camera matters.
+    `to_thumb`, `to_index`, `to_middle`, `to_ring` and `to_pinky` are the distances, in the picture and in palms, from
+    the tips of that hand's fingers: which of them touch, and which are bent, however the hand is turned. A joint of no
+    hand is measured from itself: 0 where it is there, missing where it is missing, so that a joint is missing in all
     channels or in none.
 
     Parameters
@@ -103,8 +107,12 @@ def channels_of(points: Floats, joints: Sequence[str], channels: Sequence[str], 
     anchors = [joints.index(re.sub("_hand_.*", "_hand_wrist", joint)) for joint in joints]
     anchored = points - points[:, anchors]
     sides = [re.match("(left|right)_hand_", joint) for joint in joints]
-    in_palms = anchored / np.array([palms[side[1]] if side else 1.0 for side in sides])[:, None]
+    lengths = np.array([palms[side[1]] if side else 1.0 for side in sides])
+    in_palms = anchored / lengths[:, None]
     values = {"x": points[..., 0], "y": points[..., 1], "z": points[..., 2]}
     values |= {"x_wrist": anchored[..., 0], "y_wrist": anchored[..., 1]}
     values |= {"x_palm": in_palms[..., 0], "y_palm": in_palms[..., 1]}
+    for channel in set(channels) & set(TIPS):
+        tips = [joints.index(f"{side[0]}{TIPS[channel]}") if side else v for v, side in enumerate(sides)]
+        values[channel] = np.linalg.norm((points - points[:, tips])[..., :2], axis=2) / lengths
     return np.stack([values[channel] for channel in channels])

@@ -57,9 +57,10 @@ class TensorSettings:
     frames
         T, the frames of every tensor.
     channels
-        Of `x`, `y`, `z`, `x_wrist`, `y_wrist`, `x_palm`, `y_palm`. The last four are measured from the wrist of the
-        joint's own hand, the last two in lengths of that hand's palm (`signfold.normalise`); they are 0 for joints of
-        no hand, which have no such place.
+        Of `x`, `y`, `z`, `x_wrist`, `y_wrist`, `x_palm`, `y_palm`, `to_thumb`, `to_index`, `to_middle`, `to_ring`,
+        `to_pinky`: place, place from the wrist of the joint's own hand, the same in lengths of that hand's palm, and
+        distances from its fingertips in that length (`signfold.normalise.channels_of`). All but the first three are 0
+        for joints of no hand.
     resample
         `uniform`: T moments evenly over the whole clip. `pad`: the first T frames as they are, missing after the end.
     repair, ends
@@ -94,6 +95,11 @@ class TensorSettings:
         if unknown or not self.channels or len(set(self.channels)) < len(self.channels):
             raise SignfoldError(
                 f"tensors.channels: found {list(self.channels)}, expected some of {', '.join(CHANNELS)}, each once"
+            )
+        if self.layout == "hand_21" and self.dominant == "keep":
+            raise SignfoldError(
+                "tensors.layout: hand_21 is the right hand, and tensors.dominant: keep leaves the signs of left-handed "
+                "people to their left one. Set dominant: right, or another layout"
             )
 
 

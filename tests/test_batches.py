@@ -17,7 +17,7 @@ from signfold import files
 from signfold.augment import Augmentation, augment, mirror, pairs, resample
 from signfold.batches import Samples, Shards, in_order, load, make_batch, read_fold, shuffled
 from signfold.errors import SignfoldError
-from signfold.joints import Layout
+from signfold.joints import Layout, layout
 from signfold.streams import STREAMS, masked, stream
 
 NAN = np.nan
@@ -37,6 +37,12 @@ def clips(count: int = 6) -> np.ndarray:
     x[:, :, 3:5, list(LAYOUT.hand("left"))] = NAN
     x[0, :, :, list(LAYOUT.hand("right"))] = NAN
     return x
+
+
+def test_the_mirror_image_of_one_hand_is_that_of_its_places() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3, 5, 21)).astype(np.float32)
+    found = mirror(x, ("x_palm", "y_palm", "to_thumb"), layout("hand_21"))
+    assert_array_equal(found, x * np.array([-1, 1, 1], np.float32)[:, None, None])
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import pyarrow as pa
 import pytest
 from fake_results import evaluated, fake_results, rewrite, run_evaluate
 
-from signfold import report
+from signfold import files, report
 from signfold.report import sections, words
 from signfold.report.results import Results
+from signfold.report.skeletons import skeletons
 
 NASTY = ('<script>alert("x")</script>', 'it\'s "so" & <b>so</b>', "two\nlines", "Hỏi đáp", "</style><img src=x>", "NA")
 VOID = {"meta", "link", "br", "img", "input", "hr", "path"}
@@ -190,6 +192,20 @@ def test_confused_signs_move_side_by_side(root: Path, page: Page) -> None:
         values = [value for frame in drawing["frames"] for value in frame]
         assert None in values
         assert all(0 <= value <= 240 for value in values if value is not None)
+
+
+def test_a_hand_alone_is_drawn_too(tmp_path: Path) -> None:
+    """Tensors without a place in the picture have a hand's own shape."""
+    hand = np.random.default_rng(0).normal(size=(1, 3, 32, 21)).astype(np.float32)
+    (tmp_path / "tensors").mkdir()
+    np.save(tmp_path / "tensors/0000.npy", hand)
+    metadata = {"layout": "hand_21", "channels": ["to_thumb", "x_palm", "y_palm"]}
+    files.write_parquet(pa.table({"sample_id": ["a"]}), tmp_path / "tensors/0000.parquet", metadata)
+    found = skeletons(tmp_path, pd.DataFrame({"sample_id": ["a"], "shard": ["0000"], "row": [0]}))["a"]
+    for axis in (0, 1):
+        places = np.array(found["frames"])[:, axis::2]
+        assert np.corrcoef(places.ravel(), hand[0, 1 + axis].ravel())[0, 1] > 0.99
+    assert set(found["sides"]) == {1}
 
 
 def test_colours_are_those_of_the_style(page: Page, root: Path) -> None:

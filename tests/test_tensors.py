@@ -13,8 +13,8 @@ from signfold.errors import SignfoldError
 from signfold.files import read_metadata, read_parquet, write_parquet
 from signfold.frames import VIDEOS_SCHEMA, Keypoints, to_table
 from signfold.hands import mirror, signing, use_of_hands
-from signfold.joints import POSE, layout
-from signfold.normalise import CHANNELS, palm, reference
+from signfold.joints import JOINTS, POSE, layout
+from signfold.normalise import CHANNELS, TIPS, palm, reference
 from signfold.resample import pad, uniform
 from signfold.tensors import TensorSettings, build, clip_tensor
 
@@ -198,6 +198,32 @@ class TestPlace:
         body = np.delete(before[:2], joints("left", name) + joints("right", name), axis=2)
         assert (body == 0).all()
 
+    def test_fingers_that_touch_are_at_no_distance_however_the_hand_is_turned(self):
+        keypoints = signer()
+        hand = keypoints.right_hand.copy()
+        hand[:, 8] = hand[:, 4]  # the tip of the index finger on that of the thumb
+        square = {"width": 100, "height": 100, "channels": list(TIPS), "layout": "hand_21", "span": "clip"}
+        distances = tensor_of(replace(keypoints, right_hand=hand), **square)
+        tips = dict(zip(TIPS, (4, 8, 12, 16, 20), strict=True))
+        for channel, (name, tip) in enumerate(tips.items()):
+            joint = layout("hand_21").joints.index(JOINTS[len(POSE) + 21 + tip])
+            assert (distances[channel, :, joint] == 0).all(), name
+        np.testing.assert_allclose(distances[0], distances[1], atol=1e-6)
+        assert (distances[2, :, 1] > 0.1).all()
+        turned = hand.copy()
+        turned[..., 0], turned[..., 1] = -hand[..., 1], hand[..., 0]
+        again = tensor_of(replace(keypoints, right_hand=turned), **square)
+        np.testing.assert_allclose(again, distances, atol=1e-5)
+
+    def test_distances_from_fingertips_are_in_palms_and_of_the_own_hand(self):
+        options = {"channels": ["x_palm", "y_palm", "to_pinky"], "rest": "keep"}
+        tensor = tensor_of(signer(other="signs"), **options)
+        for side in ("left", "right"):
+            tip = layout("hands_body_27").joints.index(f"{side}_hand_pinky_tip")
+            apart = tensor[:2, :, joints(side)] - tensor[:2, :, [tip]]
+            np.testing.assert_allclose(tensor[2][:, joints(side)], np.linalg.norm(apart, axis=0), atol=1e-5)
+        assert (np.delete(tensor[2], joints("left") + joints("right"), axis=1) == 0).all()
+
     def test_a_palm_is_as_long_from_the_front_as_from_above(self):
         shown, pointing = np.zeros((2, 3, 21, 3))
         shown[:, 1:, 1], pointing[:, 1:, 2] = 0.2, -0.1
@@ -286,6 +312,17 @@ class TestHands:
         assert facts["imputed_left"] == pytest.approx(0.15)
         assert (facts["seen_right"], facts["imputed_right"], facts["longest_gap"]) == (0, 1, 2)
         assert facts["seen_any"] == pytest.approx(0.85)
+
+    @pytest.mark.parametrize("side", ["left", "right"])
+    def test_the_layout_of_one_hand_shows_the_one_that_signs(self, side):
+        options = {"channels": ["x_palm", "y_palm"], "span": "clip"}
+        one = tensor_of(signer(signing=side), layout="hand_21", **options)
+        both = tensor_of(signer(signing=side), layout="hands_arms_46", **options)
+        np.testing.assert_array_equal(one, both[..., joints("right", "hands_arms_46")])
+
+    def test_the_layout_of_one_hand_needs_clips_mirrored(self):
+        with pytest.raises(SignfoldError, match=r"hand_21 is the right hand.*Set dominant: right"):
+            TensorSettings(layout="hand_21", dominant="keep")
 
     @pytest.mark.parametrize("side", ["left", "right"])
     def test_always_shows_one_hand_whatever_the_other_does(self, side):
