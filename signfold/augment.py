@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signfold.joints import SIDES, Layout
+from signfold.normalise import TIPS, from_tip
 
 
 @dataclass(frozen=True)
@@ -215,6 +216,11 @@ def augment(
     if settings.noise:
         # An exact 0 is an origin or a channel that the joint does not have: it does not shake.
         x += np.stack([draw.noise for draw in draws]) * (x != 0)
+    if {"x_palm", "y_palm"} <= set(channels):
+        horizontal, vertical = (x[:, list(channels).index(axis)] for axis in ("x_palm", "y_palm"))
+        for i, channel in enumerate(channels):
+            if channel in TIPS:  # where the joints are now
+                x[:, i] = from_tip(horizontal, vertical, TIPS[channel], layout.joints)
     if settings.drops:
         keys = [(seed, epoch, int(index)) for index in indices]
         x = np.stack([dropped(sample, key, settings, layout) for sample, key in zip(x, keys, strict=True)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -85,6 +86,25 @@ def palm(hand: Floats, aspect: float) -> float:
     return max(float(np.median(lengths)), LEAST_PALM) if len(lengths) else 1.0
 
 
+def from_tip(x: Any, y: Any, tip: str, joints: Sequence[str]) -> Any:
+    """Return each joint's distance from a fingertip of its own hand; 0 for joints of no hand.
+
+    Parameters
+    ----------
+    x, y
+        Places from the wrist of the own hand, of any shape (..., V).
+    tip
+        Of `TIPS`.
+    joints
+        The V names.
+    """
+    tips = [
+        joints.index(re.sub("_hand_.*", f"_hand_{tip}", joint)) if "_hand_" in joint else v
+        for v, joint in enumerate(joints)
+    ]
+    return np.hypot(x - x[..., tips], y - y[..., tips])
+
+
 def channels_of(points: Floats, joints: Sequence[str], channels: Sequence[str], palms: Mapping[str, float]) -> Floats:
     """Return (C, T, V): the `channels`, of `CHANNELS`, of (T, V, 3) `points` of the named `joints`.
 
@@ -113,6 +133,5 @@ def channels_of(points: Floats, joints: Sequence[str], channels: Sequence[str], 
     values |= {"x_wrist": anchored[..., 0], "y_wrist": anchored[..., 1]}
     values |= {"x_palm": in_palms[..., 0], "y_palm": in_palms[..., 1]}
     for channel in set(channels) & set(TIPS):
-        tips = [joints.index(f"{side[0]}{TIPS[channel]}") if side else v for v, side in enumerate(sides)]
-        values[channel] = np.linalg.norm((points - points[:, tips])[..., :2], axis=2) / lengths
+        values[channel] = from_tip(in_palms[..., 0], in_palms[..., 1], TIPS[channel], joints)
     return np.stack([values[channel] for channel in channels])

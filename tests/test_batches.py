@@ -106,6 +106,23 @@ def test_wrist_anchored_coordinates_are_vectors_too() -> None:
     np.testing.assert_allclose(turned[:, 2:], 2 * turned[:, :2], rtol=1e-5)
 
 
+def test_distances_from_fingertips_are_those_of_the_varied_hand() -> None:
+    hand, channels = layout("hand_21"), ("to_thumb", "x_palm", "y_palm")
+    x = np.random.default_rng(0).normal(size=(6, 3, 10, 21)).astype(np.float32)
+    x[:, 1:, :, 0] = 0
+    x[2, :, 4:6] = NAN
+
+    def varied(**options: float) -> np.ndarray:
+        settings = replace(STILL, **options)
+        return augment(x, np.arange(6), seed=0, epoch=0, settings=settings, channels=channels, layout=hand)
+
+    tip = hand.joints.index("right_hand_thumb_tip")
+    for options in ({"rotation_deg": 20}, {"scale": 0.3, "shear": 0.2}, {"noise": 0.1, "time_warp": 0.3}):
+        found = varied(**options)
+        expected = np.linalg.norm(found[:, 1:] - found[:, 1:, :, [tip]], axis=1)
+        np.testing.assert_allclose(found[:, 0], expected, rtol=1e-4, atol=1e-6)
+
+
 def test_rotation_keeps_lengths() -> None:
     x = clips()
     turned = vary(x, settings=Augmentation(rotation_deg=15, scale=0, shear=0, noise=0, time_warp=0))
