@@ -2,7 +2,7 @@
 
     python benchmarks/training.py            # some minutes on two cores
 
-All have T = 80 frames, V = 46 joints, the published width and 226 classes: 3.9 million parameters, 1.6 million for the
+All have T = 80 frames, V = 46 joints, the published width and 226 classes: 3.9 million parameters, 1.3 million for the
 lighter one. The plain one is written as the papers' equations and code have it: (N, C, T, V), a convolution for each of
 the three subsets, each attention multiplied out, AdamW, in fp32, as torch comes. signfold's run as `signfold.train`
 does, in bfloat16 where the processor multiplies it. Each has a process of its own, and they take turns, so that
