@@ -35,6 +35,7 @@ from signfold.streams import STREAMS
 OUT = Path("results/bench")
 FOLDS = 3
 RESAMPLES, CONFIDENCE = 2000, 0.95
+DEFAULT = ["x", "y", "x_wrist", "y_wrist"]
 HAND = ["x_palm", "y_palm"]
 TIPS = ["to_thumb", "to_index", "to_middle", "to_ring", "to_pinky"]
 Change = dict[str, dict[str, Any]]  # section of the configuration: keys
@@ -53,8 +54,12 @@ VARIANTS: dict[str, Change] = {
     "both hands, arms": {"tensors": {"layout": "hands_arms_46"}},
     "both hands, ten joints each": {"tensors": {"layout": "hands_body_27"}},
     "ten joints, other hand hidden": {"tensors": {"layout": "hands_body_27", "rest": "always"}},
-    "default's tensors, T = 16": {
-        "tensors": {"layout": "hands_body_27", "channels": ["x", "y", "x_wrist", "y_wrist"], "span": "clip"}
+    "default's tensors": {"tensors": {"layout": "hands_body_27", "channels": DEFAULT, "span": "clip"}},
+    "default's tensors, fingertips": {
+        "tensors": {"layout": "hands_body_27", "channels": [*DEFAULT, *TIPS], "span": "clip"}
+    },
+    "default's tensors, palms, fingertips": {
+        "tensors": {"layout": "hands_body_27", "channels": ["x", "y", *HAND, *TIPS], "span": "clip"}
     },
     "resample: pad": {"tensors": {"resample": "pad", "frames": 80}},
     "normalise: none": {"tensors": {"normalise": "none", "channels": ["x", "y"]}},
@@ -64,10 +69,22 @@ VARIANTS: dict[str, Change] = {
     "no rotation": {"training": {"rotation_deg": 0}},
     "no scale, no shear": {"training": {"scale": 0, "shear": 0}},
     "no noise": {"training": {"noise": 0}},
+    "noise 0.04": {"training": {"noise": 0.04}},
     "no time warp": {"training": {"time_warp": 0}},
     "no variation at all": {"training": {"rotation_deg": 0, "scale": 0, "shear": 0, "noise": 0, "time_warp": 0}},
     "twice the variation": {
         "training": {"rotation_deg": 30, "scale": 0.2, "shear": 0.2, "noise": 0.02, "time_warp": 0.2}
+    },
+    "twice the variation, longer": {
+        "training": {
+            "rotation_deg": 30,
+            "scale": 0.2,
+            "shear": 0.2,
+            "noise": 0.03,
+            "time_warp": 0.2,
+            "epochs": 150,
+            "batch_size": 16,
+        }
     },
     "mirror": {"training": {"mirror": True}},
     "joint_drop 0.1": {"training": {"joint_drop": 0.1}},
@@ -86,7 +103,7 @@ VARIANTS: dict[str, Change] = {
         "training": {"optimiser": "sgd", "schedule": "cosine", "learning_rate": 0.05, "weight_decay": 5e-4}
     },
     "ema 0.98": {"training": {"ema": 0.98}},
-    "dropout 0.3": {"model": {"dropout": 0.3}},
+    "dropout 0.5": {"model": {"dropout": 0.5}},
 }
 
 

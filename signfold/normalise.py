@@ -127,8 +127,7 @@ def channels_of(points: Floats, joints: Sequence[str], channels: Sequence[str], 
     anchors = [joints.index(re.sub("_hand_.*", "_hand_wrist", joint)) for joint in joints]
     anchored = points - points[:, anchors]
     sides = [re.match("(left|right)_hand_", joint) for joint in joints]
-    lengths = np.array([palms[side[1]] if side else 1.0 for side in sides])
-    in_palms = anchored / lengths[:, None]
+    in_palms = anchored / np.array([palms[side[1]] if side else 1.0 for side in sides])[:, None]
     values = {"x": points[..., 0], "y": points[..., 1], "z": points[..., 2]}
     values |= {"x_wrist": anchored[..., 0], "y_wrist": anchored[..., 1]}
     values |= {"x_palm": in_palms[..., 0], "y_palm": in_palms[..., 1]}
