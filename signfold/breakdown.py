@@ -86,17 +86,15 @@ def confusions(scored: Scored, items: pd.DataFrame) -> pd.DataFrame:
 
 
 def streams(
-    alone: Mapping[str, Sequence[Scored]],
-    fused: Sequence[Scored],
-    interval: Callable[[Sequence[Scored]], dict[str, dict[str, float]]],
+    ways: Mapping[str, Sequence[Scored]], interval: Callable[[Sequence[Scored]], dict[str, dict[str, float]]]
 ) -> pd.DataFrame:
-    """Return each stream's metrics with the interval of its top-1, and those of the fusion; no rows for one stream.
+    """Return the metrics of each way to score the clips, by its name: a stream, the fusion; the top-1 has an interval.
 
-    Each is there once for each seed.
+    Each way is there once for each seed.
     """
     columns = ["stream", "top1", "low", "high", "top5", "macro_f1", "balanced_accuracy", "ece"]
     rows = []
-    for name, scored in {**alone, "fusion": fused}.items() if alone else ():
+    for name, scored in ways.items():
         values = interval(scored)
         ends = {end: values["top1"][end] for end in ("low", "high")}
         rows.append({"stream": name, **{metric: values[metric]["value"] for metric in values}, **ends})

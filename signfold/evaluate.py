@@ -16,7 +16,7 @@ import pyarrow as pa
 from signfold import baselines, breakdown, label_audit, planned, versions
 from signfold.errors import SignfoldError
 from signfold.files import read_parquet, whole, write_json, write_parquet
-from signfold.metrics import Scored, bootstrap, calibration, point
+from signfold.metrics import Scored, bootstrap, calibration, point, score
 from signfold.pooling import Pool, bootstrap_groups, check_cover, pool_folds
 from signfold.protocol import majority, protocol, shared_signers
 from signfold.streams import STREAMS
@@ -118,9 +118,7 @@ def evaluate(
         "per_class": breakdown.per_class(pool.clips, pool.scored, items),
         "confusions": breakdown.confusions(pool.scored, items),
         "calibration": calibration(pool.scored),
-        "streams": breakdown.streams(
-            {stream: [each.streams[stream] for each in pools] for stream in pool.streams}, scored, interval
-        ),
+        "streams": breakdown.streams(_ways(pools), interval),
         "label_audit": label_audit.suspects(pool.clips, pool.scores, items),
     }
     right = np.mean([each.predicted == each.truth for each in scored], axis=0)
@@ -162,6 +160,20 @@ def evaluate(
         with whole(out / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False)
     log.info("top-1 of %d clips: %s; %s", len(pool.clips), summary["top1"], told)
+
+
+def _ways(pools: Sequence[Pool]) -> dict[str, list[Scored]]:
+    """Return what the report sets side by side, for each seed: streams and fusion, and once the mean over the seeds.
+
+    That mean of the seeds' probabilities is what `signfold predict` goes by. Nothing for one stream and one seed.
+    """
+    fused, truth = [pool.scored for pool in pools], pools[0].scored.truth
+    ways = {stream: [pool.streams[stream] for pool in pools] for stream in pools[0].streams}
+    if ways or len(pools) > 1:
+        ways["fusion" if ways else "mean of the seeds"] = fused
+    if len(pools) > 1:
+        ways["seeds together"] = [score(np.mean([pool.scores for pool in pools], axis=0), truth)]
+    return ways
 
 
 def _best_baseline(table: pd.DataFrame | None) -> dict[str, Any] | None:

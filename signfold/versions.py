@@ -13,8 +13,8 @@ DUPLICATES = 2
 FOLDS = 2
 TRAIN = 3
 BASELINES = 2
-EVALUATE = 3
-REPORT = 5
+EVALUATE = 4
+REPORT = 6
 
 
 def installed() -> dict[str, str]:

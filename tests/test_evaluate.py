@@ -314,6 +314,20 @@ def test_the_headline_is_the_mean_over_seeds_with_their_spread(tmp_path: Path) -
     assert three["baseline"]["gain"] == pytest.approx(np.mean(tops) - three["baseline"]["top1"])
 
 
+def test_seeds_together_are_scored_by_their_mean_probabilities(tmp_path: Path) -> None:
+    tops = seeded(tmp_path, 3)
+    run_evaluate(tmp_path / "all")
+    assert pd.read_csv(tmp_path / "all/evaluation/streams.csv").empty
+    run_evaluate(tmp_path / "all", seeds=3)
+    table = pd.read_csv(tmp_path / "all/evaluation/streams.csv").set_index("stream")["top1"]
+    alone = [pd.read_parquet(tmp_path / f"alone-{n}/evaluation/predictions.parquet") for n in range(3)]
+    together = np.mean([np.stack(each["probabilities"].tolist()) for each in alone], axis=0).argmax(1)
+    assert table["seeds together"] == pytest.approx((together == alone[0]["class_id"]).mean())
+    assert table["mean of the seeds"] == pytest.approx(np.mean(tops))
+    assert len(table) == 2
+    assert abs(table["seeds together"] - np.mean(tops)) > 1e-3
+
+
 def test_the_interval_over_seeds_draws_the_same_signers_for_all() -> None:
     scored, signers = _clips([9, 3, 5, 8, 2, 7], 10)
     other = score(np.eye(2)[1 - scored.predicted], scored.truth)
