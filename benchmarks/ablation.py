@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from signfold import audit, checkpoint, files, folds, fusion, manifest, metrics, tensors, train
+from signfold import audit, checkpoint, files, folds, fusion, manifest, metrics, normalise, tensors, train
 from signfold.aagcn import ModelSettings
 from signfold.recipe import TrainingSettings
 from signfold.streams import STREAMS
@@ -35,9 +35,8 @@ from signfold.streams import STREAMS
 OUT = Path("results/bench")
 FOLDS = 3
 RESAMPLES, CONFIDENCE = 2000, 0.95
-DEFAULT = ["x", "y", "x_wrist", "y_wrist"]
-HAND = ["x_palm", "y_palm"]
-TIPS = ["to_thumb", "to_index", "to_middle", "to_ring", "to_pinky"]
+DEFAULT = list(tensors.TensorSettings.channels)
+HAND, TIPS = ["x_palm", "y_palm"], list(normalise.TIPS)
 Change = dict[str, dict[str, Any]]  # section of the configuration: keys
 BASE: Change = {
     "tensors": {"frames": 16, "layout": "hand_21", "channels": [*HAND, *TIPS], "span": "sign"},
@@ -63,7 +62,8 @@ VARIANTS: dict[str, Change] = {
     },
     "resample: pad": {"tensors": {"resample": "pad", "frames": 80}},
     "normalise: none": {"tensors": {"normalise": "none", "channels": ["x", "y"]}},
-    "dominant: keep": {"tensors": {"layout": "hands_arms_46", "dominant": "keep"}},
+    "both hands, arms, rest: keep": {"tensors": {"layout": "hands_arms_46", "rest": "keep"}},
+    "both hands, arms, dominant: keep": {"tensors": {"layout": "hands_arms_46", "dominant": "keep"}},
     "span: clip": {"tensors": {"span": "clip"}},
     "repair: none": {"tensors": {"repair": "none"}},
     "no rotation": {"training": {"rotation_deg": 0}},
@@ -89,7 +89,7 @@ VARIANTS: dict[str, Change] = {
     "mirror": {"training": {"mirror": True}},
     "joint_drop 0.1": {"training": {"joint_drop": 0.1}},
     "frame_drop 0.1": {"training": {"frame_drop": 0.1}},
-    "hand_drop 0.3": {"training": {"hand_drop": 0.3}},
+    "both hands, arms, hand_drop 0.3": {"tensors": {"layout": "hands_arms_46"}, "training": {"hand_drop": 0.3}},
     "learning rate 0.004": {"training": {"learning_rate": 4e-3}},
     "fp32": {"training": {"precision": "fp32"}},
     "120 epochs": {"training": {"epochs": 120}},

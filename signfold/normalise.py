@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -86,7 +85,12 @@ def palm(hand: Floats, aspect: float) -> float:
     return max(float(np.median(lengths)), LEAST_PALM) if len(lengths) else 1.0
 
 
-def from_tip(x: Any, y: Any, tip: str, joints: Sequence[str]) -> Any:
+def own_hand(joints: Sequence[str], name: str) -> list[int]:
+    """Return for each joint the index of the joint `name` of its own hand; a joint of no hand has itself."""
+    return [joints.index(re.sub("_hand_.*", f"_hand_{name}", joint)) for joint in joints]
+
+
+def from_tip(x: Floats, y: Floats, tip: str, joints: Sequence[str]) -> Floats:
     """Return each joint's distance from a fingertip of its own hand; 0 for joints of no hand.
 
     Parameters
@@ -94,14 +98,11 @@ def from_tip(x: Any, y: Any, tip: str, joints: Sequence[str]) -> Any:
     x, y
         Places from the wrist of the own hand, of any shape (..., V).
     tip
-        Of `TIPS`.
+        One of the values of `TIPS`.
     joints
         The V names.
     """
-    tips = [
-        joints.index(re.sub("_hand_.*", f"_hand_{tip}", joint)) if "_hand_" in joint else v
-        for v, joint in enumerate(joints)
-    ]
+    tips = own_hand(joints, tip)
     return np.hypot(x - x[..., tips], y - y[..., tips])
 
 
@@ -124,8 +125,7 @@ def channels_of(points: Floats, joints: Sequence[str], channels: Sequence[str], 
     palms
         The length of the left and the right palm (`palm`), in the unit of `points`.
     """
-    anchors = [joints.index(re.sub("_hand_.*", "_hand_wrist", joint)) for joint in joints]
-    anchored = points - points[:, anchors]
+    anchored = points - points[:, own_hand(joints, "wrist")]
     sides = [re.match("(left|right)_hand_", joint) for joint in joints]
     in_palms = anchored / np.array([palms[side[1]] if side else 1.0 for side in sides])[:, None]
     values = {"x": points[..., 0], "y": points[..., 1], "z": points[..., 2]}

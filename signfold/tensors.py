@@ -96,10 +96,10 @@ class TensorSettings:
             raise SignfoldError(
                 f"tensors.channels: found {list(self.channels)}, expected some of {', '.join(CHANNELS)}, each once"
             )
-        if self.layout == "hand_21" and self.dominant == "keep":
+        if self.dominant == "keep" and not layout(self.layout).hand("left"):
             raise SignfoldError(
-                "tensors.layout: hand_21 is the right hand, and tensors.dominant: keep leaves the signs of left-handed "
-                "people to their left one. Set dominant: right, or another layout"
+                f"tensors.layout: {self.layout} is the right hand, and tensors.dominant: keep leaves the signs of "
+                "left-handed people to their left one. Set dominant: right, or another layout"
             )
 
 
