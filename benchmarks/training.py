@@ -24,10 +24,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from signfold.aagcn import BLOCKS, KERNEL, SUBSETS, parameter_count
+from signfold.aagcn import BLOCKS, parameter_count
 from signfold.files import write_json
 from signfold.graph import spatial_partition
 from signfold.joints import layout
+from signfold.layers import KERNEL, SUBSETS
 
 OUT = Path("results/bench/training.json")
 FRAMES, CHANNELS, CLASSES, BATCH = 80, 4, 226, 16

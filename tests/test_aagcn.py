@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from signfold.aagcn import AAGCN, BLOCKS, KERNEL, LIGHT_BLOCKS, Branches, DataNorm, ModelSettings, parameter_count
+from signfold.aagcn import AAGCN, BLOCKS, LIGHT_BLOCKS, ModelSettings, parameter_count
 from signfold.errors import SignfoldError
 from signfold.graph import spatial_partition
 from signfold.joints import layout
+from signfold.layers import KERNEL, Branches, DataNorm
 
 SKELETON = layout("hands_body_27")
 ADJACENCY = spatial_partition(SKELETON)
