@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from signfold import audit, checkpoint, files, folds, fusion, manifest, metrics, normalise, tensors, train
+from signfold import audit, checkpoint, files, folds, fusion, manifest, metrics, normalise, tensors, train, versions
 from signfold.aagcn import ModelSettings
 from signfold.recipe import TrainingSettings
 from signfold.streams import STREAMS
@@ -116,7 +116,7 @@ def changed(change: Change) -> Change:
 
 def prepared(dataset: Path, settings: dict[str, Any]) -> Path:
     """Make the tensors of a dataset, and its folds, where they are not there yet; return their folder."""
-    folder = OUT / "ablation" / dataset.name / checkpoint.digest(settings, [])[:12]
+    folder = OUT / "ablation" / dataset.name / checkpoint.digest({**settings, "version": versions.TENSORS}, [])[:12]
     if (folder / "audit.json").exists():
         return folder
     for videos in sorted((dataset / "keypoints").glob("*.videos.parquet")):
@@ -148,7 +148,8 @@ def prepared(dataset: Path, settings: dict[str, Any]) -> Path:
 
 def run(folder: Path, fold: str, name: str, stream: str, seed: int, change: Change) -> Path:
     """Train a variant on a fold, unless that is done; return its predictions."""
-    identity = f"{re.sub('[^a-z0-9]+', '-', name.lower())}-{checkpoint.digest(change, [])[:8]}"
+    digest = checkpoint.digest({**change, "version": versions.TRAIN}, [])
+    identity = f"{re.sub('[^a-z0-9]+', '-', name.lower())}-{digest[:8]}"
     out = folder.parent / "runs" / identity / stream / f"seed-{seed}" / fold
     if not (out / "metrics.json").exists():
         logging.disable()

@@ -85,7 +85,7 @@ class Block(nn.Module):
 
 
 class LightBlock(nn.Module):
-    """Graph convolution, frames halved where wanted, attention, branches, and a residual around all of them."""
+    """Frames halved where wanted, then graph convolution, attention, branches, and a residual around these."""
 
     def __init__(self, channels_in: int, channels_out: int, stride: int, adjacency: Tensor, first: bool) -> None:
         super().__init__()
@@ -99,11 +99,10 @@ class LightBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, V, T) to (N, C', V, T / stride), rounded up."""
-        y = self.temporal(self.attention(self._fewer(self.graph(x))))
-        return torch.relu(y if self.residual is None else y + self.residual(self._fewer(x)))
-
-    def _fewer(self, y: Tensor) -> Tensor:
-        return functional.avg_pool2d(y, (1, self.stride), ceil_mode=True) if self.stride > 1 else y
+        if self.stride > 1:
+            x = functional.avg_pool2d(x, (1, self.stride), ceil_mode=True)
+        y = self.temporal(self.attention(self.graph(x)))
+        return torch.relu(y if self.residual is None else y + self.residual(x))
 
 
 class AAGCN(nn.Module):

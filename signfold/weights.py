@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 
-from signfold import files
+from signfold import files, versions
 from signfold.aagcn import AAGCN, ModelSettings
 from signfold.batches import Fold
 from signfold.errors import SignfoldError
@@ -44,6 +44,7 @@ def save_model(
     """Write `model.safetensors` with all that is needed to use it, and `provenance.json`, into `folder`."""
     files.write_json(folder / PROVENANCE, provenance)
     described = {
+        "network": versions.NETWORK,
         "model": asdict(settings),
         "layout": tensors["layout"],
         "joints": list(tensors["joints"]),
@@ -80,7 +81,7 @@ def load_model(folder: Path) -> tuple[AAGCN, dict[str, Any]]:
     Raises
     ------
     SignfoldError
-        If the folder has no model, or one that is not from here.
+        If the folder has no model, or one that is not from here, or of another version.
     """
     state, metadata = _read(folder / "model.safetensors")
     model = build(metadata["tensors"], len(metadata["classes"]), ModelSettings(**metadata["model"]))
@@ -98,6 +99,13 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     missing = {"model", "channels", "joints", "frames", "classes", "stream", "tensors"} - set(metadata)
     if missing:
         raise SignfoldError(f"{path}: lacks {', '.join(sorted(missing))}; only models that signfold wrote can be used")
+    made = {"network": metadata.get("network"), "tensors": metadata["tensors"].get("version")}
+    here = {"network": versions.NETWORK, "tensors": versions.TENSORS}
+    if made != here:
+        raise SignfoldError(
+            f"{path}: written by another version of signfold ({made}; this one has {here}), where the same weights "
+            "mean something else; train it again"
+        )
     return state, metadata
 
 

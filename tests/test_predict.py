@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy.special import softmax
 
-from signfold import predict
+from signfold import predict, versions
 from signfold.aagcn import ModelSettings
 from signfold.errors import SignfoldError
 from signfold.files import write_json
@@ -26,7 +26,7 @@ def save(folder: Path, labels: tuple[str, ...] = LABELS, frames: int = 8, stream
     settings = TensorSettings(frames=frames)
     joints = list(layout(settings.layout).joints)
     tensors = {"layout": settings.layout, "joints": joints, "channels": list(settings.channels), "frames": frames}
-    tensors["settings"] = dataclasses.asdict(settings)
+    tensors |= {"settings": dataclasses.asdict(settings), "version": versions.TENSORS}
     network = build(tensors, len(labels), ModelSettings(width=0.125))
     described = {"tensors": tensors, "labels": labels, "stream": stream, "provenance": {}}
     save_model(folder, network, settings=ModelSettings(width=0.125), **described)
@@ -82,6 +82,15 @@ def test_a_run_that_is_not_finished_says_so(tmp_path: Path) -> None:
     evaluated(tmp_path, [{key: {"joint": 1.0} for key in ("fold-1", "fold-2")}])
     with pytest.raises(SignfoldError, match="the networks differ in their classes"):
         predict.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["NETWORK", "TENSORS"])
+def test_weights_of_another_version_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    save(tmp_path)
+    load_model(tmp_path)
+    monkeypatch.setattr(versions, name, getattr(versions, name) + 1)
+    with pytest.raises(SignfoldError, match=r"model\.safetensors: written by another version.*train it again"):
+        load_model(tmp_path)
 
 
 def test_videos_are_found_in_folders_and_by_name(tmp_path: Path) -> None:

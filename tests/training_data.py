@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from signfold import files
+from signfold import files, versions
 from signfold.joints import layout
 
 LAYOUT = layout("hands_body_27")
@@ -63,7 +63,7 @@ def example(folder: Path, takes: int = 4, rows: list[dict[str, Any]] | None = No
             "channels": list(channels),
             "frames": FRAMES,
             "settings": {},
-            "version": 1,
+            "version": versions.TENSORS,
         }
         files.write_parquet(pa.table({"sample_id": ids, "sha256": digests}), path.with_suffix(".parquet"), metadata)
         for row, (i, name, digest) in enumerate(zip(mine, ids, digests, strict=True)):
