@@ -39,7 +39,7 @@ DEFAULT = list(tensors.TensorSettings.channels)
 HAND, TIPS = ["x_palm", "y_palm"], list(normalise.TIPS)
 Change = dict[str, dict[str, Any]]  # section of the configuration: keys
 BASE: Change = {
-    "tensors": {"frames": 16, "layout": "hand_21", "channels": [*HAND, *TIPS], "span": "sign"},
+    "tensors": {"frames": 32, "layout": "hand_21", "channels": [*HAND, *TIPS], "span": "sign"},
     "model": {"network": "light", "width": 0.5},
     "training": {"select": "last", "epochs": 60, "batch_size": 8},
 }
@@ -94,7 +94,7 @@ VARIANTS: dict[str, Change] = {
     "fp32": {"training": {"precision": "fp32"}},
     "120 epochs": {"training": {"epochs": 120}},
     "batches of 16": {"training": {"batch_size": 16}},
-    "T = 32": {"tensors": {"frames": 32}},
+    "T = 16": {"tensors": {"frames": 16}},
     "a quarter of the width": {"model": {"width": 0.25}},
     "the whole width": {"model": {"width": 1.0}},
     "aagcn": {"model": {"network": "aagcn"}},
