@@ -7,7 +7,7 @@ a run that was stopped goes on with the same numbers. A missing joint stays miss
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ class Augmentation:
     @property
     def active(self) -> bool:
         """Whether anything is varied at all."""
-        return self != Augmentation(0, 0, 0, 0, 0)
+        return any(getattr(self, field.name) for field in fields(Augmentation))
 
     @property
     def drops(self) -> bool:

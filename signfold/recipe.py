@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -17,8 +17,8 @@ PLATEAU_FACTOR = 0.1
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
-    """Options of training: the configuration's section `training`.
+class TrainingSettings(Augmentation):
+    """Options of training: the configuration's section `training`, which says how samples are varied, too.
 
     Parameters
     ----------
@@ -47,8 +47,6 @@ class TrainingSettings:
         Stop after this many epochs without a lower validation loss; null never.
     ema
         Decay per step of a running mean of the weights, which then validates, tests and is kept; 0 for the weights.
-    rotation_deg, scale, shear, noise, time_warp, mirror, joint_drop, frame_drop, hand_drop
-        How training samples are varied; see `signfold.augment.Augmentation`.
     """
 
     epochs: int = 60
@@ -63,15 +61,6 @@ class TrainingSettings:
     select: str = "best"
     patience: int | None = None
     ema: float = 0.0
-    rotation_deg: float = 15.0
-    scale: float = 0.1
-    shear: float = 0.1
-    noise: float = 0.01
-    time_warp: float = 0.1
-    mirror: bool = False
-    joint_drop: float = 0.0
-    frame_drop: float = 0.0
-    hand_drop: float = 0.0
 
     def __post_init__(self) -> None:
         choices = {
@@ -85,11 +74,6 @@ class TrainingSettings:
                 raise SignfoldError(
                     f"training.{key}: found {getattr(self, key)!r}, expected one of {', '.join(allowed)}"
                 )
-
-    @property
-    def augmentation(self) -> Augmentation:
-        """The options that vary training samples."""
-        return Augmentation(**{field.name: getattr(self, field.name) for field in fields(Augmentation)})
 
 
 def make_optimiser(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:

@@ -244,7 +244,7 @@ def train_epoch(run: Run, state: State, keep_state: Any) -> None:
     """Do the steps of an epoch that are not yet done; keep the state every minute or so."""
     samples = run.fold.roles["train"]
     batches = shuffled(len(samples), run.settings.batch_size, run.seed, state.epoch)
-    variation = (run.settings.augmentation, run.seed, state.epoch)
+    variation = (run.settings, run.seed, state.epoch)
     coming = load(run.shards, samples, batches[state.step :], run.stream, variation)
     label = f"epoch {state.epoch + 1}/{run.settings.epochs}"
     rest = 0.5 if sys.stderr.isatty() else 10.0  # in a log, each refresh stays
