@@ -6,8 +6,10 @@ All have T = 80 frames, V = 46 joints, the published width and 226 classes: 3.9 
 lighter one. The plain one is written as the papers' equations and code have it: (N, C, T, V), a convolution for each of
 the three subsets, each attention multiplied out, AdamW, in fp32, as torch comes. signfold's run as `signfold.train`
 does, in bfloat16 where the processor multiplies it. Each has a process of its own, and they take turns, so that
-whatever else the machine does meets all; the ratios are medians over the turns. Prints a table, writes
-results/bench/training.json.
+whatever else the machine does meets all; the ratios are medians over the turns. After them, an epoch's batches of
+40,000 such clips are read from their files, in random order and varied as by default: how many a second, and how much
+memory of its own the process has more at the end (the files' pages are the system's, to be taken back). Prints a table,
+writes results/bench/training.json.
 """
 
 from __future__ import annotations
@@ -15,25 +17,31 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
+import pyarrow as pa
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from signfold.aagcn import BLOCKS, parameter_count
-from signfold.files import write_json
+from signfold.batches import Samples, Shards, load, shuffled
+from signfold.files import write_json, write_parquet
 from signfold.graph import spatial_partition
 from signfold.joints import layout
 from signfold.layers import KERNEL, SUBSETS
+from signfold.recipe import TrainingSettings, make_optimiser, precision
 
 OUT = Path("results/bench/training.json")
 FRAMES, CHANNELS, CLASSES, BATCH = 80, 4, 226, 16
 LAYOUT = layout("hands_arms_46")
 TURNS, STEPS = {"train": 5, "infer": 7}, 3
+CLIPS, SHARDS = 40_000, 20
 
 
 class PlainBlock(nn.Module):
@@ -104,7 +112,6 @@ def worker(way: str) -> None:
     """Do some steps for each line that comes in, `train` or `infer`, and say what they took: wall and CPU seconds."""
     from signfold import train, weights
     from signfold.aagcn import ModelSettings
-    from signfold.recipe import TrainingSettings, make_optimiser, precision
 
     torch.manual_seed(0)
     settings, device = TrainingSettings(), torch.device("cpu")
@@ -148,6 +155,31 @@ def worker(way: str) -> None:
         print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu]), flush=True)
 
 
+def own_memory() -> int:
+    """Return this process's memory in bytes, without pages of mapped files."""
+    memory = psutil.Process().memory_info()
+    return memory.rss - memory.shared
+
+
+def loader(folder: Path) -> dict[str, float]:
+    """Read an epoch of clips, laid down in `folder`: clips a second, and MB of memory that stay with the process."""
+    random, each = np.random.default_rng(0), CLIPS // SHARDS
+    about = {"layout": LAYOUT.name, "channels": ["x", "y", "z"][: CHANNELS - 1]}
+    for shard in range(SHARDS):
+        path = folder / f"{shard}.npy"
+        np.save(path, random.standard_normal((each, CHANNELS - 1, FRAMES, len(LAYOUT.joints)), dtype=np.float32))
+        write_parquet(pa.table({"row": np.arange(each)}), path.with_suffix(".parquet"), about)
+    shards, names = Shards(folder.glob("*.npy")), np.repeat([str(shard) for shard in range(SHARDS)], each)
+    unused, rows = names, np.tile(np.arange(each), SHARDS)
+    samples = Samples(unused, unused, unused, unused, rows, np.ones(CLIPS, np.float32), names, rows)
+    order = shuffled(CLIPS, BATCH, 0, 0)
+    held, start = own_memory(), time.perf_counter()
+    for _ in load(shards, samples, order, "joint", (TrainingSettings(), 0, 0)):
+        pass
+    seconds = time.perf_counter() - start
+    return {"loader_samples_s": CLIPS / seconds, "loader_growth_mb": (own_memory() - held) / 1e6}
+
+
 def main() -> None:
     """Let all take turns, print and write."""
     ways = ("plain", "ours", "light")
@@ -181,6 +213,10 @@ def main() -> None:
         assert process.stdin is not None
         process.stdin.close()
         process.wait()
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=OUT.parent) as folder:
+        result |= loader(Path(folder))
+    result["loader_over_training"] = result["loader_samples_s"] / result["light_train_samples_s"]
     write_json(OUT, result)
     counts = " and ".join(f"{result[way]['parameters']:,}" for way in ("ours", "light"))
     print(f"{counts} parameters, batches of {BATCH}, {result['ours']['precision']}")
@@ -190,6 +226,10 @@ def main() -> None:
         for name, title in (("", "the same network"), ("light_", "the lighter one")):
             low, high = result[f"{name}{kind}_speedup_range"]
             print(f"  {title}: {result[f'{name}{kind}_speedup']:.2f} times as fast ({low:.2f} to {high:.2f})")
+    print(
+        f"batches of {CLIPS:,} clips: samples/s {result['loader_samples_s']:.0f}, {result['loader_over_training']:.0f} "
+        f"times what the lighter one trains; {result['loader_growth_mb']:.0f} MB of memory more at the end"
+    )
 
 
 if __name__ == "__main__":
