@@ -16,7 +16,7 @@ TRAIN = 4
 NETWORK = 2
 BASELINES = 2
 EVALUATE = 4
-REPORT = 6
+REPORT = 7
 
 
 def installed() -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -79,6 +80,22 @@ def run_evaluate(root: Path, settings: EvaluationSettings | None = None, seed: i
     shuffled = root / "baselines/shuffled.json"
     evaluate(models, folds, root / "manifest.parquet", root / "evaluation", settings, seed, known, shuffled, seeds)
     return json.loads((root / "evaluation/metrics.json").read_text(encoding="utf-8"))
+
+
+def seeded(root: Path, seeds: int) -> list[float]:
+    """Fake further seeds beside the first, below `all`; return the pooled top-1 of each."""
+    tops = []
+    for number in range(seeds):
+        alone = fake_results(root / f"alone-{number}")
+        for path in alone.glob("models/*/joint/predictions.parquet") if number else ():
+            rng = np.random.default_rng(number)
+            rewrite(path, lambda t, rng=rng: t.assign(logits=[each + rng.normal(0, 3, 6) for each in t["logits"]]))
+        tops.append(run_evaluate(alone)["top1"]["value"])
+    shutil.copytree(root / "alone-0", root / "all")
+    for number in range(1, seeds):
+        for folder in (root / f"alone-{number}/models").glob("*/joint"):
+            shutil.copytree(folder, root / "all/models" / folder.parent.name / f"joint/seed-{number + 1}")
+    return tops
 
 
 def _baselines(path: Path, test: pd.DataFrame, classes: int, rng: np.random.Generator) -> None:

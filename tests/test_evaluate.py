@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fake_results import fake_results, rewrite, run_evaluate
+from fake_results import fake_results, rewrite, run_evaluate, seeded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
@@ -282,22 +282,6 @@ def test_weights_are_fitted_on_each_folds_validation_part_alone(tmp_path: Path) 
     rewrite(tmp_path / "folds/fold-3.parquet", lambda t: t.assign(role=t["role"].replace("val", "none")))
     with pytest.raises(SignfoldError, match="fold-3 has no validation part"):
         run_evaluate(tmp_path, wanted)
-
-
-def seeded(root: Path, seeds: int) -> list[float]:
-    """Fake further seeds beside the first, below `all`; return the pooled top-1 of each."""
-    tops = []
-    for number in range(seeds):
-        alone = fake_results(root / f"alone-{number}")
-        for path in alone.glob("models/*/joint/predictions.parquet") if number else ():
-            rng = np.random.default_rng(number)
-            rewrite(path, lambda t, rng=rng: t.assign(logits=[each + rng.normal(0, 3, 6) for each in t["logits"]]))
-        tops.append(run_evaluate(alone)["top1"]["value"])
-    shutil.copytree(root / "alone-0", root / "all")
-    for number in range(1, seeds):
-        for folder in (root / f"alone-{number}/models").glob("*/joint"):
-            shutil.copytree(folder, root / "all/models" / folder.parent.name / f"joint/seed-{number + 1}")
-    return tops
 
 
 def test_the_headline_is_the_mean_over_seeds_with_their_spread(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pyarrow as pa
 import pytest
-from fake_results import evaluated, fake_results, rewrite, run_evaluate
+from fake_results import evaluated, fake_results, rewrite, run_evaluate, seeded
 
 from signfold import files, report
 from signfold.report import sections, words
@@ -139,6 +139,16 @@ def test_what_shuffled_clips_seem_to_give_is_struck_out(root: Path, page: Page) 
     assert f"<s>{words.share(0.99)}</s>" in (root / "report.html").read_text(encoding="utf-8")
     assert page.words.index("Not to quote") < page.words.index(words.share(0.99))
     assert "The difference is recognising people" in page.words
+
+
+def test_the_report_of_several_seeds_says_which_figures_are_of_all(tmp_path: Path) -> None:
+    tops = seeded(tmp_path, 3)
+    run_evaluate(tmp_path / "all", seeds=3)
+    said = built(tmp_path / "all").words
+    assert words.share(np.mean(tops)) in said
+    assert "There are 3 seeds." in said
+    assert "seeds together" in said
+    assert f"standard deviation {words.share(np.std(tops, ddof=1))}." in said
 
 
 def test_shuffled_clips_that_seem_no_easier_are_not_said_to_flatter(tmp_path: Path) -> None:
