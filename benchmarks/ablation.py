@@ -35,8 +35,8 @@ from signfold.streams import STREAMS
 OUT = Path("results/bench")
 FOLDS = 3
 RESAMPLES, CONFIDENCE = 2000, 0.95
-DEFAULT = list(tensors.TensorSettings.channels)
 HAND, TIPS = ["x_palm", "y_palm"], list(normalise.TIPS)
+DEFAULT = list(tensors.TensorSettings.channels)
 Change = dict[str, dict[str, Any]]  # section of the configuration: keys
 BASE: Change = {
     "tensors": {"frames": 32, "layout": "hand_21", "channels": [*HAND, *TIPS], "span": "sign"},
@@ -54,11 +54,8 @@ VARIANTS: dict[str, Change] = {
     "both hands, ten joints each": {"tensors": {"layout": "hands_body_27"}},
     "ten joints, other hand hidden": {"tensors": {"layout": "hands_body_27", "rest": "always"}},
     "default's tensors": {"tensors": {"layout": "hands_body_27", "channels": DEFAULT, "span": "clip"}},
-    "default's tensors, fingertips": {
-        "tensors": {"layout": "hands_body_27", "channels": [*DEFAULT, *TIPS], "span": "clip"}
-    },
-    "default's tensors, palms, fingertips": {
-        "tensors": {"layout": "hands_body_27", "channels": ["x", "y", *HAND, *TIPS], "span": "clip"}
+    "default's tensors, from the wrist": {
+        "tensors": {"layout": "hands_body_27", "channels": ["x", "y", "x_wrist", "y_wrist"], "span": "clip"}
     },
     "resample: pad": {"tensors": {"resample": "pad", "frames": 80}},
     "normalise: none": {"tensors": {"normalise": "none", "channels": ["x", "y"]}},

@@ -21,7 +21,7 @@ from signfold.files import read_parquet, whole, write_parquet
 from signfold.frames import PARTS, Floats, Keypoints, read_clips, seen
 from signfold.hands import mirror, signing, use_of_hands, without
 from signfold.joints import JOINTS, SIDES, layout
-from signfold.normalise import CHANNELS, channels_of, normalise, palm, reference
+from signfold.normalise import CHANNELS, TIPS, channels_of, normalise, palm, reference
 from signfold.repair import Ends, Method, longest_gap, repair
 from signfold.resample import clock, pad, uniform
 
@@ -79,7 +79,7 @@ class TensorSettings:
 
     layout: str = "hands_body_27"
     frames: int = 64
-    channels: Sequence[str] = ("x", "y", "x_wrist", "y_wrist")
+    channels: Sequence[str] = ("x", "y", "x_palm", "y_palm", *TIPS)
     resample: Literal["uniform", "pad"] = "uniform"
     repair: Method = "pchip"
     ends: Ends = "hold"

@@ -69,7 +69,7 @@ def test_a_dataset_is_planned_from_its_configuration(tmp_path: Path, write_video
     assert found.videos == 6
     assert found.networks == 2
     assert found.seconds[0] > 0
-    assert found.tensor_bytes == 6 * 4 * 4 * 16 * 27
+    assert found.tensor_bytes == 6 * 4 * 9 * 16 * 27
     assert found.keypoint_bytes > 0
     said = CliRunner().invoke(main, ["plan", str(file), "--sample", "1", "--workers", "2"]).output
     assert "6 videos" in said

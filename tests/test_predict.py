@@ -39,7 +39,7 @@ def evaluated(results: Path, weights: list[dict[str, dict[str, float]]]) -> None
 
 
 def clip() -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(4, 8, 27)).astype(np.float32)
+    return np.random.default_rng(0).normal(size=(9, 8, 27)).astype(np.float32)
 
 
 def test_folds_are_averaged_and_streams_fused(tmp_path: Path) -> None:

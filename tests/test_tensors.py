@@ -115,7 +115,7 @@ class TestResampling:
 
     def test_a_clip_of_one_frame_is_that_frame_throughout(self):
         tensor = tensor_of(signer(frames=1), rest="keep")
-        assert tensor.shape == (4, 64, 27)
+        assert tensor.shape == (9, 64, 27)
         assert (tensor == tensor[:, :1]).all()
 
     def test_pad_cuts_long_clips(self):
@@ -386,9 +386,9 @@ class TestShard:
 
     def test_no_usable_clip_gives_valid_empty_files(self, tmp_path):
         tensors, rows = self.shard(tmp_path, {"bad": None}, {"bad": "no_frames"})
-        assert tensors.shape == (0, 4, 64, 27)
+        assert tensors.shape == (0, 9, 64, 27)
         assert rows == []
-        assert read_metadata(tmp_path / "t.parquet")["channels"] == ["x", "y", "x_wrist", "y_wrist"]
+        assert read_metadata(tmp_path / "t.parquet")["channels"] == ["x", "y", "x_palm", "y_palm", *TIPS]
 
     def test_a_clip_does_not_depend_on_its_neighbours(self, tmp_path):
         alone, _ = self.shard(tmp_path, {"a": signer(30, 1)})
