@@ -85,7 +85,10 @@ class Block(nn.Module):
 
 
 class LightBlock(nn.Module):
-    """Frames halved where wanted, then graph convolution, attention, branches, and a residual around these."""
+    """Frames halved where wanted, then graph convolution, attention, branches, and a residual around these.
+
+    A joint that is there in one frame of two counts half, and its mask says so.
+    """
 
     def __init__(self, channels_in: int, channels_out: int, stride: int, adjacency: Tensor, first: bool) -> None:
         super().__init__()

@@ -73,7 +73,8 @@ def evaluate(
 ) -> None:
     """Pool the folds' test predictions and write the folder `out`.
 
-    With several seeds, what has an interval is the mean over the seeds; all other figures are the first seed's.
+    With several seeds, the headline and streams.csv are means over the seeds, but for the row "seeds together", where
+    all seeds' probabilities are averaged first; all other figures of the networks are the first seed's.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ def save_model(
     """Write `model.safetensors` with all that is needed to use it, and `provenance.json`, into `folder`."""
     files.write_json(folder / PROVENANCE, provenance)
     described = {
-        "network": versions.NETWORK,
+        "network": versions.NETWORK[settings.network],
         "model": asdict(settings),
         "layout": tensors["layout"],
         "joints": list(tensors["joints"]),
@@ -96,11 +96,11 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
             state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError, json.JSONDecodeError) as error:
         raise SignfoldError(f"{path}: cannot be read as a model ({error}); train it again") from None
-    missing = {"model", "channels", "joints", "frames", "classes", "stream", "tensors"} - set(metadata)
+    missing = {"network", "model", "channels", "joints", "frames", "classes", "stream", "tensors"} - set(metadata)
     if missing:
         raise SignfoldError(f"{path}: lacks {', '.join(sorted(missing))}; only models that signfold wrote can be used")
-    made = {"network": metadata.get("network"), "tensors": metadata["tensors"].get("version")}
-    here = {"network": versions.NETWORK, "tensors": versions.TENSORS}
+    made = {"network": metadata["network"], "tensors": metadata["tensors"].get("version")}
+    here = {"network": versions.NETWORK.get(metadata["model"].get("network")), "tensors": versions.TENSORS}
     if made != here:
         raise SignfoldError(
             f"{path}: written by another version of signfold ({made}; this one has {here}), where the same weights "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,11 +85,13 @@ def test_a_run_that_is_not_finished_says_so(tmp_path: Path) -> None:
         predict.load(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["NETWORK", "TENSORS"])
-def test_weights_of_another_version_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize(("name", "later"), [("NETWORK", {"aagcn": 2}), ("TENSORS", versions.TENSORS + 1)])
+def test_weights_of_another_version_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, later: Any
+) -> None:
     save(tmp_path)
     load_model(tmp_path)
-    monkeypatch.setattr(versions, name, getattr(versions, name) + 1)
+    monkeypatch.setattr(versions, name, later)
     with pytest.raises(SignfoldError, match=r"model\.safetensors: written by another version.*train it again"):
         load_model(tmp_path)
 

@@ -147,7 +147,8 @@ def test_the_report_of_several_seeds_says_which_figures_are_of_all(tmp_path: Pat
     said = built(tmp_path / "all").words
     assert words.share(np.mean(tops)) in said
     assert "There are 3 seeds." in said
-    assert "seeds together" in said
+    together = pd.read_csv(tmp_path / "all/evaluation/streams.csv").set_index("stream").loc["seeds together"]
+    assert f"seeds together {words.share(together.top1)}" in said
     assert f"standard deviation {words.share(np.std(tops, ddof=1))}." in said
 
 

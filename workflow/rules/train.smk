@@ -1,6 +1,11 @@
 # One AAGCN for each fold and stream; and what they may start from, trained on another dataset.
 
 
+def training_version(wildcards):
+    """Return the versions of training and of the kind of network that is trained."""
+    return [versions.TRAIN, versions.NETWORK[settings("model")(wildcards)["network"]]]
+
+
 rule train:
     input:
         fold="results/{dataset}/folds/{fold}.parquet",
@@ -28,7 +33,7 @@ rule train:
         training=settings("training"),
         model=settings("model"),
         seed=settings("seed"),
-        version=versions.TRAIN,
+        version=training_version,
     script:
         "../scripts/train.py"
 
@@ -49,7 +54,7 @@ use rule train as train_seed with:
         training=settings("training"),
         model=settings("model"),
         seed=lambda wildcards: settings("seed")(wildcards) + int(wildcards.number) - 1,
-        version=versions.TRAIN,
+        version=training_version,
 
 
 rule pretrain_clips:
