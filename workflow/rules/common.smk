@@ -73,6 +73,11 @@ def settings(*keys):
     return of
 
 
+def training_version(wildcards):
+    """Return the versions of training and of the kind of network that is trained."""
+    return [versions.TRAIN, versions.NETWORK[settings("model")(wildcards)["network"]]]
+
+
 @functools.cache
 def by_shard(name):
     """The samples of a dataset by their shards' names."""

@@ -1,11 +1,6 @@
 # One AAGCN for each fold and stream; and what they may start from, trained on another dataset.
 
 
-def training_version(wildcards):
-    """Return the versions of training and of the kind of network that is trained."""
-    return [versions.TRAIN, versions.NETWORK[settings("model")(wildcards)["network"]]]
-
-
 rule train:
     input:
         fold="results/{dataset}/folds/{fold}.parquet",
