@@ -145,7 +145,7 @@ def prepared(dataset: Path, settings: dict[str, Any]) -> Path:
 
 def run(folder: Path, fold: str, name: str, stream: str, seed: int, change: Change) -> Path:
     """Train a variant on a fold, unless that is done; return its predictions."""
-    version = [versions.TRAIN, versions.NETWORK[change["model"]["network"]], versions.TENSORS]
+    version = [*versions.training(change["model"]["network"]), versions.TENSORS]
     digest = checkpoint.digest({**change, "version": version}, [])
     identity = f"{re.sub('[^a-z0-9]+', '-', name.lower())}-{digest[:8]}"
     out = folder.parent / "runs" / identity / stream / f"seed-{seed}" / fold

@@ -40,6 +40,7 @@ from signfold.recipe import TrainingSettings, make_optimiser, precision
 OUT = Path("results/bench/training.json")
 FRAMES, CHANNELS, CLASSES, BATCH = 80, 4, 226, 16
 LAYOUT = layout("hands_arms_46")
+ABOUT = {"layout": LAYOUT.name, "channels": ["x", "y", "z"][: CHANNELS - 1]}  # of the tensors: all but the mask
 TURNS, STEPS = {"train": 5, "infer": 7}, 3
 CLIPS, SHARDS = 40_000, 20
 
@@ -122,8 +123,7 @@ def worker(way: str) -> None:
     else:
         train.begin(torch.get_num_threads())
         dtype = precision(settings, device)
-        about = {"layout": LAYOUT.name, "channels": [""] * (CHANNELS - 1)}
-        model = weights.build(about, CLASSES, ModelSettings("light" if way == "light" else "aagcn"))
+        model = weights.build(ABOUT, CLASSES, ModelSettings("light" if way == "light" else "aagcn"))
         optimiser = make_optimiser(model, settings)
     x, targets = torch.randn(BATCH, CHANNELS, FRAMES, len(LAYOUT.joints)), torch.randint(CLASSES, (BATCH,))
 
@@ -164,11 +164,10 @@ def own_memory() -> int:
 def loader(folder: Path) -> dict[str, float]:
     """Read an epoch of clips, laid down in `folder`: clips a second, and MB of memory that stay with the process."""
     random, each = np.random.default_rng(0), CLIPS // SHARDS
-    about = {"layout": LAYOUT.name, "channels": ["x", "y", "z"][: CHANNELS - 1]}
     for shard in range(SHARDS):
         path = folder / f"{shard}.npy"
         np.save(path, random.standard_normal((each, CHANNELS - 1, FRAMES, len(LAYOUT.joints)), dtype=np.float32))
-        write_parquet(pa.table({"row": np.arange(each)}), path.with_suffix(".parquet"), about)
+        write_parquet(pa.table({"row": np.arange(each)}), path.with_suffix(".parquet"), ABOUT)
     shards, names = Shards(folder.glob("*.npy")), np.repeat([str(shard) for shard in range(SHARDS)], each)
     unused, rows = names, np.tile(np.arange(each), SHARDS)
     samples = Samples(unused, unused, unused, unused, rows, np.ones(CLIPS, np.float32), names, rows)

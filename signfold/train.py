@@ -148,7 +148,7 @@ def train(
     for samples in fold.roles.values():
         shards.check(samples)
     depends = {"training": asdict(settings), "model": asdict(model_settings), "stream": stream, "seed": seed}
-    depends |= {"tensors": shards.metadata, "version": [versions.TRAIN, versions.NETWORK[model_settings.network]]}
+    depends |= {"tensors": shards.metadata, "version": versions.training(model_settings.network)}
     identity = checkpoints.digest(depends, [fold_file, *tensors, *([initial] if initial else [])])
     with devices.claimed(devices.names(torch.cuda.device_count())) as place:
         run = prepare(fold, shards, stream, settings, model_settings, seed, place)

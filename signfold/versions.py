@@ -19,6 +19,11 @@ EVALUATE = 4
 REPORT = 7
 
 
+def training(network: str) -> list[int]:
+    """Return the versions that a training of this kind of network depends on."""
+    return [TRAIN, NETWORK[network]]
+
+
 def installed() -> dict[str, str]:
     """Return the versions of what computes the results: Python, signfold and the libraries that matter."""
     import platform

@@ -75,7 +75,7 @@ def settings(*keys):
 
 def training_version(wildcards):
     """Return the versions of training and of the kind of network that is trained."""
-    return [versions.TRAIN, versions.NETWORK[settings("model")(wildcards)["network"]]]
+    return versions.training(settings("model")(wildcards)["network"])
 
 
 @functools.cache
