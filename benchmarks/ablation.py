@@ -2,6 +2,7 @@
 
     python benchmarks/ablation.py results/letters26                 # every variant, seed 0
     python benchmarks/ablation.py results/letters26 base mirror --seeds 0 1 2
+    python benchmarks/ablation.py results/letters26 aagcn "aagcn, fp32" --beside aagcn --seeds 0 1 2
 
 Needs the keypoints of a dataset (`snakemake ... --until index folds`). Every signer validates once: in each of three
 folds a third of the signers validate, one is set aside for a test that nobody looks at, and the others train. Each
@@ -95,6 +96,7 @@ VARIANTS: dict[str, Change] = {
     "a quarter of the width": {"model": {"width": 0.25}},
     "the whole width": {"model": {"width": 1.0}},
     "aagcn": {"model": {"network": "aagcn"}},
+    "aagcn, fp32": {"model": {"network": "aagcn"}, "training": {"precision": "fp32"}},
     "no label smoothing": {"training": {"label_smoothing": 0}},
     "SGD, cosine": {
         "training": {"optimiser": "sgd", "schedule": "cosine", "learning_rate": 0.05, "weight_decay": 5e-4}
@@ -194,6 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("variants", nargs="*", default=list(VARIANTS))
+    parser.add_argument("--beside", default="base", help="the variant that the others are compared with")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--streams", nargs="*", default=["joint"])
     parser.add_argument("--processes", type=int, default=os.cpu_count())
@@ -222,11 +225,14 @@ def main() -> None:
             result.setdefault(name, {})[seed] = {"top1": top1, "low": low, "high": high, "by_signer": shares}
             row = " ".join(f"{signer} {share:.2f}" for signer, share in shares.items())
             print(f"{name:28} {seed:4} {top1:6.1%} {low:6.1%}–{high:6.1%}  {row}", flush=True)
-    print(f"\n{'beside base, on the same seeds':32} {'points':>6} {'95 %':>14}")
-    for name in [name for name in result if name != "base"]:
-        if better := beside(right[name], right.get("base", {})):
-            print("{:32} {:+6.1f} {:+6.1f} to {:+.1f}".format(name, *(100 * value for value in better)))
-            result[name]["beside_base"] = dict(zip(("points", "low", "high"), better, strict=True))
+    print(f"\npoints beside {arguments.beside}, on the same seeds")
+    for name in [name for name in result if name != arguments.beside]:
+        if better := beside(right[name], right.get(arguments.beside, {})):
+            print("{:34} {:+6.1f} {:+6.1f} to {:+.1f}".format(name, *(100 * value for value in better)))
+            result[name]["beside"] = {
+                "variant": arguments.beside,
+                **dict(zip(("points", "low", "high"), better, strict=True)),
+            }
     files.write_json(OUT / "ablation.json", result)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 from cluster import Cluster, missing
@@ -91,8 +92,8 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
-def start(cluster: Cluster) -> Iterator[Start]:
-    """What starts Snakemake with the profile in a folder; whatever still runs after the test is killed."""
+def start(cluster: Cluster, tmp_path: Path) -> Iterator[Start]:
+    """What starts Snakemake with the profile in a folder; whatever still runs there after the test is killed."""
     started = []
 
     def of(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
@@ -107,6 +108,10 @@ def start(cluster: Cluster) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.wait()
+    # Without control groups SLURM loses sight of a stopped job's processes once their parent is dead.
+    for left in psutil.process_iter(["cwd"]):
+        if left.info["cwd"] and Path(left.info["cwd"]).is_relative_to(tmp_path):
+            left.kill()
 
 
 def finish(process: subprocess.Popen[bytes], folder: Path) -> str:
