@@ -10,16 +10,18 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_train import SHORT, pretrained, run
-from training_data import example, read_rows, write_fold
+from training_data import CHANNELS, SHORT, edit, example, pretrained, read_rows, run, write_fold
 
 from signfold import files, pretraining
+from signfold.aagcn import ModelSettings
 from signfold.errors import SignfoldError
 from signfold.foldnames import FoldSettings
 from signfold.folds import SCHEMA
 from signfold.initial import InitialSettings, initial_weights, settings_of
+from signfold.recipe import TrainingSettings
 from signfold.streams import STREAMS
 from signfold.weights import PROVENANCE, load_model
 
@@ -175,3 +177,50 @@ def test_a_provenance_that_was_changed_is_refused(tmp_path: Path) -> None:
     provenance.write_text(json.dumps(json.loads(provenance.read_text()) | {"sha256": []}))
     with pytest.raises(SignfoldError, match=r"is not the one that .* was written with"):
         run(new, SHORT, initial=old.out / "model.safetensors", dataset="new")
+
+
+def test_transfer_takes_all_but_the_classifier(tmp_path: Path) -> None:
+    old, new = pretrained(tmp_path)
+    frozen = TrainingSettings(epochs=1, batch_size=8, learning_rate=0.0)
+    run(new, frozen, initial=old.out / "model.safetensors", dataset="new")
+    before, after = load_model(old.out)[0].state_dict(), load_model(new.out)[0].state_dict()
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    trained = {name for name in before if "running" not in name and "tracked" not in name}
+    assert trained - same == {"classifier.weight", "classifier.bias"}
+    seen = json.loads((new.out / PROVENANCE).read_text())
+    assert set(json.loads((old.out / PROVENANCE).read_text())["sha256"]) < set(seen["sha256"])
+    assert ["old", "ann"] in seen["signers"]
+    assert ["new", "new ann"] in seen["signers"]
+
+
+def test_transfer_from_weights_that_saw_a_test_clip_is_a_leak(tmp_path: Path) -> None:
+    old, _ = pretrained(tmp_path)
+    given = example(tmp_path / "leak")
+    roles = {"ann": "test", "dia": "train"}
+    edit(given, lambda row: row.update(role=roles.get(row["signer"], row["role"])))
+    with pytest.raises(SignfoldError, match=r"seen 12 test clips of fold-1, such as 'ann/.*leak"):
+        run(given, initial=old.out / "model.safetensors", dataset="new")
+
+
+def test_transfer_from_weights_that_saw_a_test_signer_is_a_leak(tmp_path: Path) -> None:
+    old, new = pretrained(tmp_path)
+    edit(new, lambda row: row["role"] == "test" and row.update(signer="ann"))
+    run(new, initial=old.out / "model.safetensors", dataset="new")
+    with pytest.raises(SignfoldError, match="test signers of fold-1: ann"):
+        run(new, initial=old.out / "model.safetensors", dataset="old")
+
+
+def test_transfer_without_provenance_is_refused(tmp_path: Path) -> None:
+    old, new = pretrained(tmp_path)
+    (old.out / PROVENANCE).unlink()
+    with pytest.raises(SignfoldError, match=PROVENANCE):
+        run(new, initial=old.out / "model.safetensors")
+
+
+def test_transfer_between_different_channels_or_sizes_is_refused(tmp_path: Path) -> None:
+    old, new = pretrained(tmp_path)
+    with pytest.raises(SignfoldError, match="does not fit this network"):
+        run(new, initial=old.out / "model.safetensors", model_settings=ModelSettings(width=0.25))
+    other = example(tmp_path / "other", channels=(*CHANNELS, "z"))
+    with pytest.raises(SignfoldError, match=r"trained on channels \['x', 'y'\]"):
+        run(other, initial=old.out / "model.safetensors")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,17 @@ import numpy as np
 import pyarrow as pa
 
 from signfold import files, versions
+from signfold.aagcn import ModelSettings
 from signfold.joints import layout
+from signfold.recipe import TrainingSettings
+from signfold.train import train
 
 LAYOUT = layout("hands_body_27")
 CHANNELS = ("x", "y")
 FRAMES = 8
 CLASSES = 3
+TINY = ModelSettings(width=0.125, dropout=0.2)
+SHORT = TrainingSettings(epochs=2, batch_size=8, learning_rate=5e-3)
 SIGNERS = {"ann": "train", "ben": "train", "cem": "val", "dia": "test"}
 
 
@@ -93,3 +99,37 @@ def write_fold(path: Path, rows: list[dict[str, Any]]) -> None:
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Read fold rows back."""
     return files.read_parquet(path).to_pylist()
+
+
+def run(given: Example, settings: TrainingSettings = SHORT, **changes: Any) -> dict[str, Any]:
+    """Train, and return the metrics."""
+    options = {"stream": "joint", "model_settings": TINY, "seed": 0, "threads": 1, **given.arguments(), **changes}
+    train(settings=settings, **options)
+    return json.loads((options["out"] / "metrics.json").read_text())
+
+
+def weights(given: Example) -> bytes:
+    """Return the bytes of the weights that training wrote."""
+    return (given.out / "model.safetensors").read_bytes()
+
+
+def edit(given: Example, change: Any) -> None:
+    """Change the rows of a fold."""
+    rows = read_rows(given.fold)
+    for row in rows:
+        change(row)
+    write_fold(given.fold, rows)
+
+
+def pretrained(tmp_path: Path) -> tuple[Example, Example]:
+    """A model, and another fold whose people and clips it has not seen."""
+    old, new = example(tmp_path / "old"), example(tmp_path / "new")
+    run(old, dataset="old")
+    edit(new, lambda row: row.update(sha256=row["sha256"][::-1], signer=f"new {row['signer']}"))
+    for path in new.tensors:
+        table = files.read_parquet(path.with_suffix(".parquet"))
+        digests = [value[::-1] for value in table["sha256"].to_pylist()]
+        index = table.column_names.index("sha256")
+        metadata = files.read_metadata(path.with_suffix(".parquet"))
+        files.write_parquet(table.set_column(index, "sha256", [digests]), path.with_suffix(".parquet"), metadata)
+    return old, new
