@@ -27,6 +27,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import yaml
 
 from signfold import audit, checkpoint, files, folds, fusion, manifest, metrics, normalise, tensors, train, versions
 from signfold.aagcn import ModelSettings
@@ -44,8 +45,12 @@ BASE: Change = {
     "model": {"network": "light", "width": 0.5},
     "training": {"select": "last", "epochs": 60, "batch_size": 8},
 }
+RECIPE: Change = yaml.safe_load(Path(__file__).parents[1].joinpath("config/recipes/fingerspelling.yaml").read_text())
+RECIPE["training"].setdefault("batch_size", TrainingSettings.batch_size)  # not the base's
 VARIANTS: dict[str, Change] = {
     "base": {},
+    "fingerspelling recipe": RECIPE,
+    "fingerspelling recipe, light": {**RECIPE, "model": {**RECIPE["model"], "network": "light"}},
     "no fingertip distances": {"tensors": {"channels": HAND}},
     "fingertip distances alone": {"tensors": {"channels": TIPS}},
     "from the wrist, no palms": {"tensors": {"channels": ["x_wrist", "y_wrist"]}},
@@ -93,6 +98,7 @@ VARIANTS: dict[str, Change] = {
     "120 epochs": {"training": {"epochs": 120}},
     "batches of 16": {"training": {"batch_size": 16}},
     "T = 16": {"tensors": {"frames": 16}},
+    "T = 64": {"tensors": {"frames": 64}},
     "a quarter of the width": {"model": {"width": 0.25}},
     "the whole width": {"model": {"width": 1.0}},
     "aagcn": {"model": {"network": "aagcn"}},
