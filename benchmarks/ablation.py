@@ -14,6 +14,7 @@ results/bench/ablation, so it can be stopped and goes on. Prints a table, writes
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import os
 import re
@@ -29,7 +30,20 @@ import pandas as pd
 import pyarrow as pa
 import yaml
 
-from signfold import audit, checkpoint, files, folds, fusion, manifest, metrics, normalise, tensors, train, versions
+from signfold import (
+    audit,
+    checkpoint,
+    config,
+    files,
+    folds,
+    fusion,
+    manifest,
+    metrics,
+    normalise,
+    tensors,
+    train,
+    versions,
+)
 from signfold.aagcn import ModelSettings
 from signfold.recipe import TrainingSettings
 from signfold.streams import STREAMS
@@ -45,12 +59,27 @@ BASE: Change = {
     "model": {"network": "light", "width": 0.5},
     "training": {"select": "last", "epochs": 60, "batch_size": 8},
 }
-RECIPE: Change = yaml.safe_load(Path(__file__).parents[1].joinpath("config/recipes/fingerspelling.yaml").read_text())
-RECIPE["training"].setdefault("batch_size", TrainingSettings.batch_size)  # not the base's
+
+
+def recipe(*names: str, **model: str) -> Change:
+    """Return the configuration as it ships, with the named recipes' files over it, judged as all others are."""
+    home = Path(__file__).parents[1] / "config"
+    texts = [(home / name).read_text(encoding="utf-8") for name in ("config.yaml", *names)]
+    whole = functools.reduce(config.merged, map(yaml.safe_load, texts))
+    last = {"select": "last", "patience": None}
+    return {
+        "tensors": whole["tensors"],
+        "model": {**whole["model"], **model},
+        "training": {**whole["training"], **last},
+    }
+
+
 VARIANTS: dict[str, Change] = {
     "base": {},
-    "fingerspelling recipe": RECIPE,
-    "fingerspelling recipe, light": {**RECIPE, "model": {**RECIPE["model"], "network": "light"}},
+    "default recipe": recipe(),
+    "seed recipe": recipe("recipes/seed.yaml"),
+    "fingerspelling recipe": recipe("recipes/fingerspelling.yaml"),
+    "fingerspelling recipe, light": recipe("recipes/fingerspelling.yaml", network="light"),
     "no fingertip distances": {"tensors": {"channels": HAND}},
     "fingertip distances alone": {"tensors": {"channels": TIPS}},
     "from the wrist, no palms": {"tensors": {"channels": ["x_wrist", "y_wrist"]}},

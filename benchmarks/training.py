@@ -1,15 +1,15 @@
-"""How fast the network trains and predicts: the plain AAGCN in eager fp32 beside signfold's two, in one run.
+"""How fast the network trains and predicts: the plain AAGCN in eager fp32 beside signfold's, in one run.
 
     python benchmarks/training.py            # some minutes on two cores
 
 All have T = 80 frames, V = 46 joints, the published width and 226 classes: 3.9 million parameters, 1.3 million for the
 lighter one. The plain one is written as the papers' equations and code have it: (N, C, T, V), a convolution for each of
 the three subsets, each attention multiplied out, AdamW, in fp32, as torch comes. signfold's run as `signfold.train`
-does, in bfloat16 where the processor multiplies it. Each has a process of its own, and they take turns, so that
-whatever else the machine does meets all; the ratios are medians over the turns. After them, an epoch's batches of
-40,000 such clips are read from their files, in random order and varied as by default: how many a second, and how much
-memory of its own the process has more at the end (the files' pages are the system's, to be taken back). Prints a table,
-writes results/bench/training.json.
+does, in bfloat16 where the processor multiplies it, and the same network in fp32 too. Each has a process of its own,
+and they take turns, so that whatever else the machine does meets all; the ratios are medians over the turns. After
+them, an epoch's batches of 40,000 such clips are read from their files, in random order and varied as by default: how
+many a second, and how much memory of its own the process has more at the end (the files' pages are the system's, to be
+taken back). Prints a table, writes results/bench/training.json.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ LAYOUT = layout("hands_arms_46")
 ABOUT = {"layout": LAYOUT.name, "channels": ["x", "y", "z"][: CHANNELS - 1]}  # of the tensors: all but the mask
 TURNS, STEPS = {"train": 5, "infer": 7}, 3
 CLIPS, SHARDS = 40_000, 20
+# Who takes turns; what their figures' keys begin with, and what they are called.
+WAYS = ("plain", "ours", "fp32", "light")
+COMPARED = {"ours": ("", "the same network"), "fp32": ("fp32_", "in fp32"), "light": ("light_", "the lighter one")}
 
 
 class PlainBlock(nn.Module):
@@ -115,7 +118,7 @@ def worker(way: str) -> None:
     from signfold.aagcn import ModelSettings
 
     torch.manual_seed(0)
-    settings, device = TrainingSettings(), torch.device("cpu")
+    settings, device = TrainingSettings(precision="fp32" if way == "fp32" else "auto"), torch.device("cpu")
     dtype = torch.float32
     if way == "plain":
         model: nn.Module = Plain()
@@ -181,12 +184,11 @@ def loader(folder: Path) -> dict[str, float]:
 
 def main() -> None:
     """Let all take turns, print and write."""
-    ways = ("plain", "ours", "light")
     workers = {
         way: subprocess.Popen(
             [sys.executable, __file__, "--worker", way], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        for way in ways
+        for way in WAYS
     }
 
     def told(way: str, line: str = "") -> Any:
@@ -197,14 +199,14 @@ def main() -> None:
             print(line, file=process.stdin, flush=True)
         return json.loads(process.stdout.readline())
 
-    result: dict[str, Any] = {way: told(way) for way in ways}
+    result: dict[str, Any] = {way: told(way) for way in WAYS}
     result |= {"batch": BATCH, "frames": FRAMES, "joints": len(LAYOUT.joints), "threads": torch.get_num_threads()}
     for kind, turns in TURNS.items():
-        taken = np.array([[told(way, kind) for way in ways] for _ in range(turns)])  # (turns, ways, wall and CPU)
+        taken = np.array([[told(way, kind) for way in WAYS] for _ in range(turns)])  # (turns, ways, wall and CPU)
         rates = STEPS * BATCH / np.median(taken[..., 0], axis=0)
-        result |= {f"{way}_{kind}_samples_s": float(rate) for way, rate in zip(ways, rates, strict=True)}
-        for name, way in (("", 1), ("light_", 2)):
-            ratios = taken[:, 0] / taken[:, way]
+        result |= {f"{way}_{kind}_samples_s": float(rate) for way, rate in zip(WAYS, rates, strict=True)}
+        for way, (name, _) in COMPARED.items():
+            ratios = taken[:, 0] / taken[:, WAYS.index(way)]
             result[f"{name}{kind}_speedup"] = float(np.median(ratios[:, 0]))
             result[f"{name}{kind}_speedup_cpu"] = float(np.median(ratios[:, 1]))
             result[f"{name}{kind}_speedup_range"] = [float(ratios[:, 0].min()), float(ratios[:, 0].max())]
@@ -220,9 +222,9 @@ def main() -> None:
     counts = " and ".join(f"{result[way]['parameters']:,}" for way in ("ours", "light"))
     print(f"{counts} parameters, batches of {BATCH}, {result['ours']['precision']}")
     for kind in TURNS:
-        rates = " ".join(f"{way} {result[f'{way}_{kind}_samples_s']:.2f}" for way in ways)
+        rates = " ".join(f"{way} {result[f'{way}_{kind}_samples_s']:.2f}" for way in WAYS)
         print(f"{kind}: samples/s {rates}")
-        for name, title in (("", "the same network"), ("light_", "the lighter one")):
+        for name, title in COMPARED.values():
             low, high = result[f"{name}{kind}_speedup_range"]
             print(f"  {title}: {result[f'{name}{kind}_speedup']:.2f} times as fast ({low:.2f} to {high:.2f})")
     print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ from signfold.errors import SignfoldError
 from signfold.streams import masked, stream
 
 ROLES = ("train", "val", "test")
+# Each mapped file holds a descriptor, and 1,024 is what a process may usually have.
+MOST_OPEN = 256
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ class Shards:
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._paths = {path.stem: path for path in paths}
-        self._arrays: dict[str, NDArray[np.float32]] = {}
+        self._array = functools.lru_cache(MOST_OPEN)(self._mapped)
         self.metadata: dict[str, Any] = {}
         for path in self._paths.values():
             metadata = files.read_metadata(path.with_suffix(".parquet"))
@@ -153,14 +156,15 @@ class Shards:
 
     def check(self, samples: Samples) -> None:
         """Raise unless each sample's row holds that sample, by digest."""
-        for shard in sorted(set(samples.shard)):
+        of_shard: dict[str, list[int]] = {}
+        for i, shard in enumerate(samples.shard):
+            of_shard.setdefault(shard, []).append(i)
+        for shard, own in sorted(of_shard.items()):
             if shard not in self._paths:
-                raise SignfoldError(
-                    f"shard {shard!r} of {samples.sample_id[samples.shard == shard][0]!r} was not given"
-                )
+                raise SignfoldError(f"shard {shard!r} of {samples.sample_id[own[0]]!r} was not given")
             path = self._paths[shard].with_suffix(".parquet")
             digests = files.read_parquet(path)["sha256"].to_pylist()
-            for i in np.flatnonzero(samples.shard == shard):
+            for i in own:
                 row = samples.row[i]
                 if row >= len(digests) or digests[row] != samples.sha256[i]:
                     raise SignfoldError(
@@ -170,12 +174,13 @@ class Shards:
 
     def read(self, shards: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the named rows, shape (N, C, T, V), NaN where missing."""
-        return np.stack([self._array(shard)[row] for shard, row in zip(shards, rows, strict=True)])
+        found = np.empty((len(rows), *self._array(shards[0]).shape[1:]), np.float32)
+        for i, (shard, row) in enumerate(zip(shards, rows, strict=True)):
+            found[i] = self._array(shard)[row]
+        return found
 
-    def _array(self, shard: str) -> NDArray[np.float32]:
-        if shard not in self._arrays:
-            self._arrays[shard] = np.load(self._paths[shard], mmap_mode="r")
-        return self._arrays[shard]
+    def _mapped(self, shard: str) -> NDArray[np.float32]:
+        return np.load(self._paths[shard], mmap_mode="r")
 
 
 @dataclass(frozen=True)

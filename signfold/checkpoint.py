@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import logging
@@ -20,7 +21,8 @@ def digest(parts: Mapping[str, Any], contents: list[Path]) -> str:
     """Return a digest of all that a run depends on: settings by value, files by content."""
     total = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
     for path in contents:
-        total.update(hashlib.sha256(path.read_bytes()).digest())
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()
 
 
@@ -28,6 +30,13 @@ def save(path: Path, state: Mapping[str, Any], run: str) -> None:
     """Write a checkpoint of the run with the digest `run`, whole or not at all."""
     with files.whole(path) as temporary:
         torch.save({"run": run, "state": dict(state)}, temporary)
+
+
+def remove(path: Path) -> None:
+    """Remove a checkpoint, and what kills in the middle of `save` have left of others."""
+    path.unlink(missing_ok=True)
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        part.unlink(missing_ok=True)
 
 
 def load(path: Path, run: str) -> dict[str, Any] | None:

@@ -204,12 +204,12 @@ def _model_report(model: Path) -> dict[str, Any]:
 
 
 def _pretrained(reports: Mapping[tuple[str, str], dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the `datasets` that networks had seen before, and how many `clips` at most; None if none had."""
+    """Return what networks had seen before, as `provenance_of` has it, with the most `clips`; None if none had."""
     found = [report["pretrained"] for report in reports.values() if report.get("pretrained")]
     if not found:
         return None
-    datasets = sorted({name for seen in found for name in seen["datasets"]})
-    return {"datasets": datasets, "clips": max(seen["clips"] for seen in found)}
+    names = {key: sorted({name for seen in found for name in seen.get(key, ())}) for key in ("datasets", "namesakes")}
+    return {**names, "clips": max(seen["clips"] for seen in found)}
 
 
 def _spread_of_seeds(scored: Sequence[Scored]) -> dict[str, Any]:

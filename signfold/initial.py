@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,9 @@ def settings_of(config: Mapping[str, Any], name: str, command_line: Mapping[str,
     """
     own = configuration.settings_of(config, name, command_line)
     settings = InitialSettings(**own["pretrain"])
+    named = config["datasets"][name].get("settings", {}).get("pretrain", {}).get("dataset")
+    if settings.dataset == name and name not in (config["dataset"], named):
+        settings = replace(settings, dataset=None)  # said of all datasets, and this is the source
     if settings.dataset is not None and settings.weights is not None:
         raise SignfoldError("pretrain: both `dataset` and `weights` are given; set one of them to null")
     if settings.dataset is not None:

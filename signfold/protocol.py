@@ -47,7 +47,8 @@ def protocol(
     fusion
         What streams were fused with.
     pretrained
-        `datasets` and number of `clips` that the networks had seen before; None if none.
+        `datasets` and number of `clips` that the networks had seen before, and `namesakes`, test signers whose names
+        are there too; None if none.
     seeds
         How many networks there are for each fold and stream.
     """
@@ -57,6 +58,8 @@ def protocol(
     if pretrained:
         source = " and ".join(pretrained["datasets"])
         split += f", pre-trained on {pretrained['clips']} clips of {source}, none of them tested"
+        if pretrained["namesakes"]:
+            split += f" (test signers whose names are there too: {len(pretrained['namesakes'])})"
     mean = f", mean over {seeds} seeds" if seeds > 1 else ""
     narrow = "" if unit == "signer" else ", too narrow for signers that are not here"
     return (

@@ -156,7 +156,7 @@ def train(
             weights.start_from(run.model, initial, fold=fold, tensors=shards.metadata, dataset=dataset)
         state = fit(run, checkpoint, identity, out / "history.csv", board)
         write_outputs(run, state, out, model_settings, weights.provenance_of(fold, dataset, initial))
-    checkpoint.unlink(missing_ok=True)
+    checkpoints.remove(checkpoint)
 
 
 def begin(threads: int) -> None:
@@ -216,6 +216,9 @@ def restore(run: Run, checkpoint: Path, identity: str) -> State:
     saved = checkpoints.load(checkpoint, identity)
     if saved is None:
         return State()
+    before, now = saved.pop("conditions"), conditions(run)
+    if before != now:
+        log.warning("going on with %s after %s: not the same to the bit as without the stop", now, before)
     run.model.load_state_dict(saved.pop("model"))
     run.optimiser.load_state_dict(saved.pop("optimiser"))
     if run.averaged is not None:
@@ -228,6 +231,7 @@ def restore(run: Run, checkpoint: Path, identity: str) -> State:
 def keep(run: Run, state: State, checkpoint: Path, identity: str) -> None:
     """Write a checkpoint."""
     saved = {"model": run.model.state_dict(), "optimiser": run.optimiser.state_dict(), **vars(state)}
+    saved["conditions"] = conditions(run)
     if run.averaged is not None:
         saved["averaged"] = run.averaged.state_dict()
     checkpoints.save(checkpoint, saved, identity)
@@ -266,7 +270,7 @@ def train_step(run: Run, state: State, batch: Batch, steps: int) -> None:
     done = (state.epoch * steps + state.step) / (settings.epochs * steps)
     for group in run.optimiser.param_groups:
         group["lr"] = learning_rate(settings, done, state.losses())
-    torch.manual_seed((run.seed * 1_000_003 + state.epoch) * 1_000_003 + state.step)  # dropout
+    torch.manual_seed(((run.seed * 1_000_003 + state.epoch) * 1_000_003 + state.step) % 2**63)  # dropout
     targets = torch.from_numpy(samples.class_id[batch.index]).to(run.device)
     weight = torch.from_numpy(samples.weight[batch.index]).to(run.device)
     logits = run.forward(run.model, batch.x)
@@ -351,6 +355,15 @@ def write_outputs(run: Run, state: State, out: Path, model_settings: ModelSettin
     files.write_json(out / "metrics.json", {**describe(run, state), **before, **jsonable(scores)})
 
 
+def conditions(run: Run) -> dict[str, Any]:
+    """Return under what the weights come out the same to the bit."""
+    return {
+        "device": torch.cuda.get_device_name() if run.device.type == "cuda" else "cpu",
+        "precision": str(precision(run.settings, run.device)).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+    }
+
+
 def describe(run: Run, state: State) -> dict[str, Any]:
     """Return what `metrics.json` says besides the scores."""
     return {
@@ -364,8 +377,6 @@ def describe(run: Run, state: State) -> dict[str, Any]:
         "n_classes": len(run.fold.labels),
         **{f"n_{role}": len(samples) for role, samples in run.fold.roles.items()},
         "train_seconds": round(sum(row["seconds"] for row in state.history), 3),
-        "device": torch.cuda.get_device_name() if run.device.type == "cuda" else "cpu",
-        "precision": str(precision(run.settings, run.device)).removeprefix("torch."),
-        "threads": torch.get_num_threads(),
+        **conditions(run),
         "versions": {"signfold": signfold.__version__, "torch": torch.__version__, "numpy": np.__version__},
     }

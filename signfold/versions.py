@@ -15,7 +15,7 @@ TRAIN = 3
 # What each kind of network computes from its weights: those of another version are refused.
 NETWORK = {"aagcn": 1, "light": 2}
 BASELINES = 2
-EVALUATE = 4
+EVALUATE = 5
 REPORT = 7
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from signfold import files, versions
 from signfold.aagcn import AAGCN, ModelSettings
-from signfold.batches import Fold
+from signfold.batches import Fold, Samples
 from signfold.errors import SignfoldError
 from signfold.graph import spatial_partition
 from signfold.joints import layout
@@ -149,16 +149,21 @@ def provenance_of(fold: Fold, dataset: str, initial: Path | None) -> dict[str, A
     dict
         `sha256` of all clips; `signers`, named within their data set: [dataset, signer]; `datasets`, their names;
         `initial`, the file that it went on from, or None; `pretrained`: `datasets` and number of `clips` that it has
-        seen besides its fold's, or None.
+        seen besides its fold's, and `namesakes`, test signers whose names other data sets have too; or None.
     """
     seen = _read_provenance(initial) if initial else {"sha256": [], "signers": []}
     parts = [fold.roles["train"], fold.roles["val"]]
     own = {str(digest) for part in parts for digest in part.sha256}
-    signers = {(dataset, str(signer)) for part in parts for signer in part.signer if signer is not None}
+    signers = {(dataset, signer) for part in parts for signer in _signers(part)}
     signers |= {(name, signer) for name, signer in seen["signers"]}
+    elsewhere = {signer for name, signer in seen["signers"] if name != dataset}
     others = set(seen["sha256"]) - own
     sources = set(seen.get("datasets", []))
-    pretrained = {"datasets": sorted(sources - {dataset} or sources), "clips": len(others)}
+    pretrained = {
+        "datasets": sorted(sources - {dataset} or sources),
+        "clips": len(others),
+        "namesakes": sorted(elsewhere & _signers(fold.roles["test"])),
+    }
     return {
         "datasets": sorted({dataset} | sources),
         "initial": str(initial) if initial else None,
@@ -166,6 +171,10 @@ def provenance_of(fold: Fold, dataset: str, initial: Path | None) -> dict[str, A
         "sha256": sorted(own | others),
         "signers": [list(pair) for pair in sorted(signers)],
     }
+
+
+def _signers(samples: Samples) -> set[str]:
+    return {str(signer) for signer in samples.signer if signer is not None}
 
 
 def _read_provenance(weights: Path) -> dict[str, Any]:
@@ -233,7 +242,6 @@ def _check_unseen(weights: Path, fold: Fold, dataset: str) -> None:
     clips = test.sample_id[np.isin(test.sha256.astype(str), seen["sha256"])]
     if len(clips):
         raise SignfoldError(f"{weights}: has seen {len(clips)} test clips of {fold.name}, such as {clips[0]!r}: a leak")
-    known = {signer for name, signer in seen["signers"] if name == dataset}
-    shared = sorted(known & {str(signer) for signer in test.signer if signer is not None})
+    shared = sorted({signer for name, signer in seen["signers"] if name == dataset} & _signers(test))
     if shared:
         raise SignfoldError(f"{weights}: has seen test signers of {fold.name}: {', '.join(shared[:5])}: a leak")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from training_data import CHANNELS, LAYOUT, example, read_rows, write_fold
 
 from signfold import files
 from signfold.augment import Augmentation, augment
-from signfold.batches import Samples, Shards, in_order, load, make_batch, read_fold, shuffled
+from signfold.batches import MOST_OPEN, Samples, Shards, in_order, load, make_batch, read_fold, shuffled
 from signfold.errors import SignfoldError
 from signfold.streams import STREAMS, masked
 
@@ -54,8 +55,25 @@ def test_batches_hold_the_rows_that_the_fold_names(tmp_path: Path) -> None:
 
 def test_tensors_are_memory_mapped(tmp_path: Path) -> None:
     shards, samples = parts(tmp_path)
+    assert not shards._array.cache_info().currsize, "opening reads no tensors"
     make_batch(shards, samples, np.arange(8), "joint")
-    assert all(isinstance(array, np.memmap) for array in shards._arrays.values())
+    assert all(isinstance(shards._array(shard), np.memmap) for shard in samples.shard)
+
+
+def test_there_may_be_more_shards_than_files_may_be_open(tmp_path: Path) -> None:
+    example(tmp_path)
+    many = [tmp_path / f"{number}.npy" for number in range(400)]
+    for path in many:
+        path.hardlink_to(tmp_path / "tensors" / "0000.npy")
+        path.with_suffix(".parquet").hardlink_to(tmp_path / "tensors" / "0000.parquet")
+    shards = Shards(many)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_OPEN + 100, limits[1]))
+    try:
+        rows = shards.read(np.array([path.stem for path in many]), np.zeros(len(many), np.int64))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert_array_equal(rows, np.repeat(np.load(many[0])[:1], len(many), axis=0))
 
 
 @pytest.mark.parametrize("name", STREAMS)

@@ -131,8 +131,11 @@ def test_what_networks_had_seen_before_is_said(tmp_path: Path) -> None:
     summary = run_evaluate(root)
     path = root / "evaluation/metrics.json"
     assert "Pre-trained on" not in built(root).words
-    path.write_text(json.dumps(summary | {"pretrained": {"datasets": ["autsl", "lsa64"], "clips": 1200}}))
-    assert f"Pre-trained on {words.plural(1200, 'clip')} of autsl, lsa64" in built(root).words
+    seen = {"datasets": ["autsl", "lsa64"], "clips": 1200, "namesakes": ["p1"]}
+    path.write_text(json.dumps(summary | {"pretrained": seen}))
+    said = built(root).words
+    assert f"Pre-trained on {words.plural(1200, 'clip')} of autsl, lsa64" in said
+    assert "names are there too: p1" in said
 
 
 def test_what_shuffled_clips_seem_to_give_is_struck_out(root: Path, page: Page) -> None:

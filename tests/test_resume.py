@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,19 @@ def test_killed_for_real_at_any_moment_it_ends_with_the_same_bits(tmp_path: Path
         assert killed_at(given, settings, "after a step", 1, every), "and once more, early in the rerun"
         run(given, settings)
         assert weights(given) == weights(whole), moment
-        assert not given.checkpoint.exists()
+        assert not list(given.checkpoint.parent.iterdir()), "of a kill in a checkpoint, nothing stays either"
+
+
+def test_going_on_under_other_conditions_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = example(tmp_path)
+    assert killed_at(given, TrainingSettings(epochs=2, batch_size=8), "after a step", 4, 0.0)
+    found = training.conditions
+    monkeypatch.setattr(training, "conditions", lambda run: {**found(run), "threads": 64})
+    with caplog.at_level("WARNING"):
+        run(given, TrainingSettings(epochs=2, batch_size=8))
+    assert re.search("going on with .*'threads': 64.* after .*'threads': 1.*: not the same to the bit", caplog.text)
 
 
 def test_a_checkpoint_of_other_settings_is_not_resumed(tmp_path: Path) -> None:

@@ -90,6 +90,10 @@ def test_a_saved_model_predicts_what_training_predicted(tmp_path: Path) -> None:
         predict_logits(model, metadata, np.zeros((1, 2, 8, 46), np.float32))
 
 
+def test_any_seed_that_the_configuration_takes_trains(tmp_path: Path) -> None:
+    assert run(example(tmp_path), replace(SHORT, epochs=1), seed=4_294_967_099)["seed"] == 4_294_967_099
+
+
 def test_same_seed_same_weights_and_another_seed_others(tmp_path: Path) -> None:
     results = []
     for number, seed in enumerate((0, 0, 1)):
@@ -212,6 +216,12 @@ def test_one_cycle_rises_and_falls() -> None:
     assert rates[-1] < 0.01
 
 
+def test_cosine_rises_soon_and_falls_to_nothing() -> None:
+    settings = TrainingSettings(learning_rate=1.0, schedule="cosine")
+    rates = [learning_rate(settings, part, []) for part in (0.0, 0.025, 0.05, 0.525, 1.0)]
+    assert rates == pytest.approx([0.0, 0.5, 1.0, 0.5, 0.0], abs=2e-5)
+
+
 def test_plateau_waits_and_divides_by_ten() -> None:
     settings = TrainingSettings(learning_rate=1.0, schedule="plateau")
     improving = [1.0 / (epoch + 1) for epoch in range(50)]
@@ -229,6 +239,45 @@ def test_weights_decay_but_the_graph_and_norms_do_not() -> None:
     assert {"blocks.0.graph.adjacency", "blocks.0.graph.alpha", "norm.weight", "classifier.bias"} <= kept
     assert len(decayed["params"]) + len(free["params"]) == len(names)
     assert not any(name.endswith("bias") for name in names.values() if name not in kept)
+    assert (decayed["weight_decay"], free["weight_decay"]) == (TrainingSettings().weight_decay, 0)
+
+
+def stepped(folder: Path, **changes: Any) -> tuple[float, float]:
+    """Return how far one step of plain gradient descent moves all weights together, and its loss."""
+    given = example(folder)
+    settings = replace(TrainingSettings(optimiser="sgd", schedule="plateau", precision="fp32"), **changes)
+    fold, shards = batches.read_fold(given.fold, given.audit), batches.Shards(given.tensors)
+    whole = training.prepare(fold, shards, "joint", settings, ModelSettings(width=0.125), 0)
+    for group in whole.optimiser.param_groups:
+        group.update(momentum=0.0, nesterov=False, weight_decay=0.0)
+    before = [parameter.detach().clone() for parameter in whole.model.parameters()]
+    state = training.State()
+    training.train_step(whole, state, batches.make_batch(shards, fold.roles["train"], np.arange(24), "joint"), 1)
+    moved = sum(
+        float((now - was).detach().square().sum()) for now, was in zip(whole.model.parameters(), before, strict=True)
+    )
+    return moved**0.5, state.loss / state.weight
+
+
+def test_no_step_is_longer_than_the_clipped_gradient(tmp_path: Path) -> None:
+    free, _ = stepped(tmp_path / "a", learning_rate=1.0, clip_grad=0.0)
+    clipped, _ = stepped(tmp_path / "b", learning_rate=1.0, clip_grad=0.01)
+    assert free > 0.1
+    assert clipped == pytest.approx(0.01, rel=1e-3)
+
+
+def test_smoothed_labels_are_what_the_loss_is_of(tmp_path: Path) -> None:
+    """Each target is the label for 1 - s, and every class alike for s."""
+    losses = [stepped(tmp_path / str(share), label_smoothing=share)[1] for share in (0.0, 0.3, 1.0)]
+    assert losses[1] == pytest.approx(0.7 * losses[0] + 0.3 * losses[2], rel=1e-5)
+    assert abs(losses[0] - losses[2]) > 1e-3
+
+
+def test_features_are_dropped_out_in_training_alone() -> None:
+    model = AAGCN(spatial_partition(LAYOUT), 3, 4, ModelSettings(width=0.125, dropout=0.5))
+    x = torch.ones(2, 3, 8, 27)
+    assert torch.equal(model.eval()(x), model(x))
+    assert not torch.equal(model.train()(x), model(x))
 
 
 @pytest.mark.parametrize("key", ["optimiser", "schedule", "precision", "select"])
@@ -247,12 +296,6 @@ def test_mixed_precision_trains(tmp_path: Path) -> None:
     metrics = run(example(tmp_path), TrainingSettings(epochs=1, batch_size=8, precision="bf16"))
     assert metrics["precision"] == "bfloat16"
     assert np.isfinite(metrics["test"]["loss"])
-
-
-def test_batches_are_not_all_in_memory(tmp_path: Path) -> None:
-    given = example(tmp_path)
-    shards = batches.Shards(given.tensors)
-    assert not shards._arrays, "opening reads no tensors"
 
 
 def test_tensorboard_is_not_even_imported_unless_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

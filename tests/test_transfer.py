@@ -26,6 +26,7 @@ from signfold.streams import STREAMS
 from signfold.weights import PROVENANCE, load_model
 
 CONFIG: dict[str, Any] = {
+    "dataset": "mine",
     "datasets": {"mine": {}, "autsl": {}},
     "tensors": {"frames": 64, "layout": "hands_body_27"},
     "model": {"width": 1.0, "dropout": 0.0},
@@ -47,6 +48,13 @@ def test_each_stream_starts_from_the_sources_network_of_that_stream() -> None:
     for stream in STREAMS:
         found = initial_weights(start, "mine", "fold-2", stream)
         assert found == f"results/autsl/pretrain/{stream}/model.safetensors"
+
+
+def test_what_is_said_of_all_datasets_leaves_the_source_alone() -> None:
+    assert settings_of(CONFIG, "autsl", {}) == InitialSettings()
+    itself = {"mine": {}, "autsl": {"settings": {"pretrain": {"dataset": "autsl"}}}}
+    with pytest.raises(SignfoldError, match="autsl cannot be pre-trained on itself"):
+        settings_of({**CONFIG, "datasets": itself}, "autsl", {})
 
 
 def test_other_streams_start_from_the_joint_stream_of_their_own_fold_and_seed() -> None:
@@ -155,7 +163,7 @@ def test_items_become_the_clips_of_pretraining(tmp_path: Path) -> None:
 def test_a_model_says_what_it_was_pretrained_on(tmp_path: Path) -> None:
     old, new = pretrained(tmp_path)
     metrics = run(new, initial=old.out / "model.safetensors", dataset="new")
-    assert metrics["pretrained"] == {"datasets": ["old"], "clips": 36}
+    assert metrics["pretrained"] == {"datasets": ["old"], "clips": 36, "namesakes": []}
     assert metrics["initial"] == str(old.out / "model.safetensors")
 
 
@@ -205,7 +213,7 @@ def test_transfer_from_weights_that_saw_a_test_clip_is_a_leak(tmp_path: Path) ->
 def test_transfer_from_weights_that_saw_a_test_signer_is_a_leak(tmp_path: Path) -> None:
     old, new = pretrained(tmp_path)
     edit(new, lambda row: row["role"] == "test" and row.update(signer="ann"))
-    run(new, initial=old.out / "model.safetensors", dataset="new")
+    assert run(new, initial=old.out / "model.safetensors", dataset="new")["pretrained"]["namesakes"] == ["ann"]
     with pytest.raises(SignfoldError, match="test signers of fold-1: ann"):
         run(new, initial=old.out / "model.safetensors", dataset="old")
 

@@ -270,6 +270,12 @@ def test_a_fold_whose_test_clips_the_source_has_under_other_names_stops(done: Pa
     # The source's clips are those of the fold's own training part: it has seen nothing besides.
     assert model["pretrained"] is None
 
+    # The same, said of all datasets, of which demo and the source are two.
+    bystander = {"root": "theirs", "match": theirs["match"], "settings": {"tensors": {"frames": 12}}}
+    both = {"demo": CONFIG["datasets"]["demo"], "theirs": theirs | {"settings": same}, "bystander": bystander}
+    configure(done, CONFIG | {"datasets": both, "pretrain": {"dataset": "theirs"}})
+    assert planned(done)["train"] == 2, "nothing has changed for the fold that is there"
+
     other = {"demo": demo, "theirs": theirs | {"settings": same | {"tensors": {"frames": 12}}}}
     configure(done, CONFIG | {"datasets": other})
     said = snakemake(done, "-n", check=False)
@@ -319,6 +325,11 @@ def test_mistakes_are_said_in_one_message(tmp_path: Path) -> None:
     said = say(tmp_path, {"dataset": "mine", "datasets": {"mine": {"root": "empty"}}}, "-n")
     assert "the folder is empty" in said
     assert "Traceback (most recent call last)" not in said
+
+
+def test_a_shard_that_no_clip_is_in_is_said_with_those_that_are_there(tmp_path: Path) -> None:
+    said = say(tmp_path, CONFIG, "-n", "--", "results/demo/tensors/0f.npy")
+    assert "demo has no clips in a shard '0f'; it has shards 0, 1\n" in said
 
 
 def test_one_signer_only_is_said_before_anything_is_extracted(done: Path) -> None:

@@ -84,6 +84,16 @@ def by_shard(name):
     return index.by_shard(index_of(name), settings_of(name)["shards"])
 
 
+@explained
+def samples_of(wildcards):
+    """The samples of the wildcards' shard."""
+    shards = by_shard(wildcards.dataset)
+    if wildcards.shard not in shards:
+        there = ", ".join(list(shards)[:10]) + (", ..." if len(shards) > 10 else "")
+        raise SignfoldError(f"{wildcards.dataset} has no clips in a shard {wildcards.shard!r}; it has shards {there}")
+    return shards[wildcards.shard]
+
+
 def growing(amount):
     """A resource that doubles with every attempt: what ran out of memory or time gets more when it is tried again."""
 
@@ -107,13 +117,13 @@ def largest_first(wildcards):
 
     Shards in any order would leave some worker alone with a large one at the end.
     """
-    return len(by_shard(wildcards.dataset)[wildcards.shard]) - len(index_of(wildcards.dataset).samples)
+    return len(samples_of(wildcards)) - len(index_of(wildcards.dataset).samples)
 
 
 @explained
 def shard_state(wildcards):
     """Which videos a shard has and when they were modified: what decides whether it is extracted again."""
-    return index.fingerprint(by_shard(wildcards.dataset)[wildcards.shard], dataset_of(wildcards.dataset))
+    return index.fingerprint(samples_of(wildcards), dataset_of(wildcards.dataset))
 
 
 def index_state(wildcards):
@@ -159,9 +169,11 @@ def start_of(name):
     return initial.settings_of(config, name, TYPED)
 
 
-# Now, for all: Snakemake drops what an input function raises where a later file, such as the report, already exists.
-for name in config["datasets"]:
-    start_of(name)
+# Now: Snakemake drops what an input function raises where a later file, such as the report, already exists. Of datasets
+# that nobody asked for, what is said of all need not fit.
+for name, about in config["datasets"].items():
+    if name == config["dataset"] or "pretrain" in about.get("settings", {}):
+        start_of(name)
 
 
 def initial_weights(wildcards):
