@@ -216,7 +216,8 @@ def restore(run: Run, checkpoint: Path, identity: str) -> State:
     saved = checkpoints.load(checkpoint, identity)
     if saved is None:
         return State()
-    before, now = saved.pop("conditions"), conditions(run)
+    now = conditions(run)
+    before = saved.pop("conditions", now)  # earlier versions did not note them
     if before != now:
         log.warning("going on with %s after %s: not the same to the bit as without the stop", now, before)
     run.model.load_state_dict(saved.pop("model"))
