@@ -19,6 +19,9 @@ from torch.nn import functional
 SUBSETS = 3
 KERNEL = 9
 MOMENTUM = 0.1
+# Added to the variance of the data; published code has 1e-5. A joint that hardly moves in training must not be blown up in a
+# clip in which it does.
+FLOOR = 1e-2
 
 
 class GraphConvolution(nn.Module):
@@ -189,7 +192,7 @@ class Branches(nn.Module):
 class DataNorm(nn.Module):
     """Batch norm of each joint's coordinates, over the frames in which it is there; what is missing becomes 0.
 
-    Where nothing is missing, the paper's batch norm over (V·C). With zeros in the place of missing joints, one signer
+    Where nothing is missing, the paper's batch norm over (V·C), but for `FLOOR`. With zeros in the place of missing joints, one signer
     whose second hand is in sight would shift the statistics of all. A joint that no training clip shows keeps mean 0
     and variance 1.
     """
@@ -206,8 +209,7 @@ class DataNorm(nn.Module):
     def forward(self, x: Tensor, there: Tensor) -> Tensor:
         """Map (N, C, T, V), with a mask (N, 1, T, V) of 0 and 1, to the same shape."""
         mean, var = self._statistics(x, there) if self.training else (self.running_mean, self.running_var)
-        # A joint that hardly moves in training must not be blown up in a clip in which it does.
-        scale = self.weight / torch.sqrt(var + 1e-2)
+        scale = self.weight / torch.sqrt(var + FLOOR)
         return ((x - mean[:, None]) * scale[:, None] + self.bias[:, None]) * there
 
     def _statistics(self, x: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
