@@ -19,8 +19,8 @@ from torch.nn import functional
 SUBSETS = 3
 KERNEL = 9
 MOMENTUM = 0.1
-# Added to the variance of the data; published code has 1e-5. A joint that hardly moves in training must not be blown up in a
-# clip in which it does.
+# Added to the variance of the data; published code has 1e-5. A joint that hardly moves in training must not be blown up
+# in a clip in which it does.
 FLOOR = 1e-2
 
 
@@ -192,9 +192,9 @@ class Branches(nn.Module):
 class DataNorm(nn.Module):
     """Batch norm of each joint's coordinates, over the frames in which it is there; what is missing becomes 0.
 
-    Where nothing is missing, the paper's batch norm over (V·C), but for `FLOOR`. With zeros in the place of missing joints, one signer
-    whose second hand is in sight would shift the statistics of all. A joint that no training clip shows keeps mean 0
-    and variance 1.
+    Where nothing is missing, the paper's batch norm over (V·C), but for `FLOOR`. With zeros in the place of missing
+    joints, one signer whose second hand is in sight would shift the statistics of all. A joint that no training clip
+    shows keeps mean 0 and variance 1.
     """
 
     def __init__(self, channels: int, joints: int) -> None:
