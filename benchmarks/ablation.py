@@ -14,7 +14,6 @@ results/bench/ablation, so it can be stopped and goes on. Prints a table, writes
 from __future__ import annotations
 
 import argparse
-import functools
 import logging
 import os
 import re
@@ -28,7 +27,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import yaml
 
 from signfold import (
     audit,
@@ -61,11 +59,9 @@ BASE: Change = {
 }
 
 
-def recipe(*names: str, **model: str) -> Change:
-    """Return the configuration as it ships, with the named recipes' files over it, judged as all others are."""
-    home = Path(__file__).parents[1] / "config"
-    texts = [(home / name).read_text(encoding="utf-8") for name in ("config.yaml", *names)]
-    whole = functools.reduce(config.merged, map(yaml.safe_load, texts))
+def recipe(name: str | None = None, **model: str) -> Change:
+    """Return the configuration as it ships, with a recipe's file over it, judged as all others are."""
+    whole = config.read(config.HOME / "recipes" / f"{name}.yaml" if name else None)
     last = {"select": "last", "patience": None}
     return {
         "tensors": whole["tensors"],
@@ -77,9 +73,9 @@ def recipe(*names: str, **model: str) -> Change:
 VARIANTS: dict[str, Change] = {
     "base": {},
     "default recipe": recipe(),
-    "seed recipe": recipe("recipes/seed.yaml"),
-    "fingerspelling recipe": recipe("recipes/fingerspelling.yaml"),
-    "fingerspelling recipe, light": recipe("recipes/fingerspelling.yaml", network="light"),
+    "seed recipe": recipe("seed"),
+    "fingerspelling recipe": recipe("fingerspelling"),
+    "fingerspelling recipe, light": recipe("fingerspelling", network="light"),
     "no fingertip distances": {"tensors": {"channels": HAND}},
     "fingertip distances alone": {"tensors": {"channels": TIPS}},
     "from the wrist, no palms": {"tensors": {"channels": ["x_wrist", "y_wrist"]}},

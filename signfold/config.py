@@ -117,6 +117,23 @@ def _preset(preset: str) -> dict[str, Any]:
     return yaml.safe_load(file.read_text(encoding="utf-8"))
 
 
+def read(file: str | Path | None) -> dict[str, Any]:
+    """Return the checked configuration: the defaults with a file's keys over them.
+
+    Raises
+    ------
+    SignfoldError
+        If there is no such file, or a key that does not exist.
+    """
+    config: dict[str, Any] = yaml.safe_load((HOME / "config.yaml").read_text(encoding="utf-8"))
+    if file is not None:
+        if not Path(file).is_file():
+            raise SignfoldError(f"{file}: no such file; give the file that you give to `snakemake --configfile`")
+        config = merged(config, yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {})
+    check(config)
+    return config
+
+
 def settings_of(config: Mapping[str, Any], name: str, command_line: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that hold for a dataset.
 

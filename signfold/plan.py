@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 
 from signfold import config as configuration
 from signfold import foldnames, frames, index
@@ -77,23 +76,6 @@ class Plan:
     training_seconds: float
     networks: int
     device: str
-
-
-def read_config(file: str | Path | None, home: Path = configuration.HOME) -> dict[str, Any]:
-    """Return the checked configuration: the defaults with a file's keys over them.
-
-    Raises
-    ------
-    SignfoldError
-        If there is no such file, or a key that does not exist.
-    """
-    config: dict[str, Any] = yaml.safe_load((home / "config.yaml").read_text(encoding="utf-8"))
-    if file is not None:
-        if not Path(file).is_file():
-            raise SignfoldError(f"{file}: no such file; give the file that you give to `snakemake --configfile`")
-        config = configuration.merged(config, yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {})
-    configuration.check(config)
-    return config
 
 
 def spread(samples: Sequence[index.Sample], count: int) -> list[index.Sample]:
@@ -185,7 +167,7 @@ def plan(file: str | Path | None, name: str | None = None, sample: int = 5) -> P
     SignfoldError
         If there are no videos to look at: keypoints that are imported, or clips that are yet to be drawn.
     """
-    config = read_config(file)
+    config = configuration.read(file)
     name = name or config["dataset"]
     dataset, settings = configuration.dataset_of(config, name), configuration.settings_of(config, name, {})
     if "keypoints" in dataset:
