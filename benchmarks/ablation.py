@@ -28,29 +28,23 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from signfold import (
-    audit,
-    checkpoint,
-    config,
-    files,
-    folds,
-    fusion,
-    manifest,
-    metrics,
-    normalise,
-    tensors,
-    train,
-    versions,
-)
-from signfold.aagcn import ModelSettings
-from signfold.recipe import TrainingSettings
-from signfold.streams import STREAMS
+from signfold.config.load import HOME, read_config
+from signfold.core import files, versions
+from signfold.core.settings import STREAMS, ManifestSettings, ModelSettings, TensorSettings, TrainingSettings
+from signfold.dataset import manifest
+from signfold.evaluation import fusion
+from signfold.evaluation.intervals import difference
+from signfold.folds.build import SCHEMA
+from signfold.folds.leakage import audit_folds
+from signfold.tensors.build import build_tensors
+from signfold.tensors.channels import TIPS
+from signfold.training import checkpoint, train
 
 OUT = Path("results/bench")
 FOLDS = 3
 RESAMPLES, CONFIDENCE = 2000, 0.95
-HAND, TIPS = ["x_palm", "y_palm"], list(normalise.TIPS)
-DEFAULT = list(tensors.TensorSettings.channels)
+HAND, TIPS = ["x_palm", "y_palm"], list(TIPS)
+DEFAULT = list(TensorSettings.channels)
 Change = dict[str, dict[str, Any]]  # section of the configuration: keys
 BASE: Change = {
     "tensors": {"frames": 32, "layout": "hand_21", "channels": [*HAND, *TIPS], "span": "sign"},
@@ -61,7 +55,7 @@ BASE: Change = {
 
 def recipe(name: str | None = None, **model: str) -> Change:
     """Return the configuration as it ships, with a recipe's file over it, judged as all others are."""
-    whole = config.read(config.HOME / "recipes" / f"{name}.yaml" if name else None)
+    whole = read_config(HOME / "recipes" / f"{name}.yaml" if name else None)
     last = {"select": "last", "patience": None}
     return {
         "tensors": whole["tensors"],
@@ -146,21 +140,21 @@ def changed(change: Change) -> Change:
 
 def prepared(dataset: Path, settings: dict[str, Any]) -> Path:
     """Make the tensors of a dataset, and its folds, where they are not there yet; return their folder."""
-    folder = OUT / "ablation" / dataset.name / checkpoint.digest({**settings, "version": versions.TENSORS}, [])[:12]
+    folder = OUT / "ablation" / dataset.name / checkpoint.run_digest({**settings, "version": versions.TENSORS}, [])[:12]
     if (folder / "audit.json").exists():
         return folder
     for videos in sorted((dataset / "keypoints").glob("*.videos.parquet")):
         shard = videos.name.split(".")[0]
         out = folder / "tensors" / f"{shard}.npy"
-        wanted = tensors.TensorSettings(**settings)
-        tensors.build(videos.with_name(f"{shard}.parquet"), videos, out, out.with_suffix(".parquet"), wanted)
+        wanted = TensorSettings(**settings)
+        build_tensors(videos.with_name(f"{shard}.parquet"), videos, out, out.with_suffix(".parquet"), wanted)
     manifest.build_items(
         files.read_parquet(dataset / "index.parquet").to_pandas(),
         sorted((folder / "tensors").glob("*.parquet")),
         sorted((dataset / "keypoints").glob("*.videos.parquet")),
         folder / "items.parquet",
         folder / "excluded.csv",
-        manifest.ManifestSettings(),
+        ManifestSettings(),
         0,
     )
     items = files.read_parquet(folder / "items.parquet").to_pandas()
@@ -168,18 +162,18 @@ def prepared(dataset: Path, settings: dict[str, Any]) -> Path:
     for number in range(FOLDS):
         validate, aside = signers[number::FOLDS], signers[(number + 1) % FOLDS]
         role = items["signer"].map({**dict.fromkeys(validate, "val"), aside: "test"}).fillna("train")
-        table = pa.Table.from_pandas(items.assign(role=role), schema=folds.SCHEMA, preserve_index=False)
+        table = pa.Table.from_pandas(items.assign(role=role), schema=SCHEMA, preserve_index=False)
         files.write_parquet(
             table, folder / "folds" / f"fold-{number + 1}.parquet", {"method": "official", "group": "signer"}
         )
-    audit.audit(sorted((folder / "folds").glob("*.parquet")), folder / "audit.json")
+    audit_folds(sorted((folder / "folds").glob("*.parquet")), folder / "audit.json")
     return folder
 
 
 def run(folder: Path, fold: str, name: str, stream: str, seed: int, change: Change) -> Path:
     """Train a variant on a fold, unless that is done; return its predictions."""
     version = [*versions.training(change["model"]["network"]), versions.TENSORS]
-    digest = checkpoint.digest({**change, "version": version}, [])
+    digest = checkpoint.run_digest({**change, "version": version}, [])
     identity = f"{re.sub('[^a-z0-9]+', '-', name.lower())}-{digest[:8]}"
     out = folder.parent / "runs" / identity / stream / f"seed-{seed}" / fold
     if not (out / "metrics.json").exists():
@@ -219,7 +213,7 @@ def beside(variant: dict[int, pd.DataFrame], base: dict[int, pd.DataFrame]) -> t
     if not seeds:
         return None
     both = pd.concat([variant[seed].join(base[seed]["right"].rename("right_base"), how="inner") for seed in seeds])
-    return metrics.difference(both["right_base"], both["right"], both["signer"], RESAMPLES, CONFIDENCE, 0)
+    return difference(both["right_base"], both["right"], both["signer"], RESAMPLES, CONFIDENCE, 0)
 
 
 def main() -> None:
@@ -251,7 +245,7 @@ def main() -> None:
             clips = validated(folder, [[job.result() for job in streams] for streams in runs])
             right.setdefault(name, {})[seed] = clips
             none = np.zeros(len(clips))
-            top1, low, high = metrics.difference(none, clips["right"], clips["signer"], RESAMPLES, CONFIDENCE, 0)
+            top1, low, high = difference(none, clips["right"], clips["signer"], RESAMPLES, CONFIDENCE, 0)
             shares = clips.groupby("signer")["right"].mean().to_dict()
             result.setdefault(name, {})[seed] = {"top1": top1, "low": low, "high": high, "by_signer": shares}
             row = " ".join(f"{signer} {share:.2f}" for signer, share in shares.items())

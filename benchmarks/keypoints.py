@@ -31,10 +31,10 @@ from typing import Any
 
 import numpy as np
 
-from signfold.files import write_json
-from signfold.index import VIDEO_SUFFIXES
+from signfold.core.files import write_json
+from signfold.dataset.index import VIDEO_SUFFIXES
+from signfold.dataset.synthetic import TRUTH
 from signfold.synth import SynthSettings
-from signfold.synth.names import TRUTH
 
 OUT = Path("results/bench")
 # 200 clips of about 2 s, each sign by signers that differ.
@@ -112,7 +112,7 @@ def model_runs(videos: Sequence[Path]) -> tuple[Counter[str], int]:
     from mediapipe.python import CalculatorGraph, ImageFormat
     from mediapipe.python.packet_creator import create_image_frame
 
-    from signfold import holistic_graph, video
+    from signfold.keypoints import holistic_graph, video
 
     with holistic_graph.solution(0.5, 0.5) as solution:
         config = CalculatorGraphConfig.FromString(solution._graph.binary_config)
@@ -152,16 +152,18 @@ def _model(stream: str) -> str:
 
 def ours(videos: Sequence[Path], folder: Path) -> None:
     """Extract as a shard's job does: digest, store, Parquet."""
-    from signfold import index, keypoints
-    from signfold.store import Store
+    from signfold.core.settings import KeypointSettings
+    from signfold.dataset import index
+    from signfold.keypoints.cache import Cache
+    from signfold.keypoints.extract import extract_shard
 
     samples = [index.Sample(sample_id=path.stem, path=str(path), label="a") for path in videos]
-    keypoints.build(
+    extract_shard(
         samples,
         folder / "0.parquet",
         folder / "0.videos.parquet",
-        Store(folder / "store"),
-        keypoints.KeypointSettings(),
+        Cache(folder / "store"),
+        KeypointSettings(),
     )
 
 
@@ -201,7 +203,7 @@ def memory(videos: Sequence[Path], folder: Path) -> None:
     """Extract the first frames of clips, over and over, and note what the process holds."""
     import psutil
 
-    from signfold.holistic import Holistic
+    from signfold.keypoints.holistic import Holistic
 
     extractor, held = Holistic(max_seconds=FEW_SECONDS), {}
     for number in range(1, MOST_CLIPS + 1):
@@ -226,7 +228,7 @@ def in_process(way: str, videos: Sequence[Path], folder: Path, core: int | None 
 
 def job(way: str, folder: Path) -> None:
     """Do one job."""
-    from signfold.job import job as as_job
+    from signfold.core.job import job as as_job
 
     videos = [Path(name) for name in json.loads((folder / "videos.json").read_text())]
     threads = (os.cpu_count() or 1) if way == "plain" else 1
@@ -301,7 +303,7 @@ def measured(videos: list[Path], scratch: Path) -> dict[str, Any]:
 
 
 def _frames(folder: Path) -> int:
-    from signfold.files import read_parquet
+    from signfold.core.files import read_parquet
 
     return read_parquet(folder / "0.parquet").num_rows
 

@@ -20,8 +20,9 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from signfold import files, label_audit
-from signfold.baselines import FRAMES
+from signfold.core import files
+from signfold.evaluation.baselines import FRAMES
+from signfold.evaluation.label_errors import label_errors
 
 OUT = Path("results/bench/labels.json")
 
@@ -48,7 +49,7 @@ def trial(items: pd.DataFrame, x: np.ndarray, share: float, seed: int) -> dict[s
         probabilities[np.ix_(test, found.classes_)] = found.predict_proba(x[test])
     names = items.drop_duplicates("class_id").set_index("class_id")["label"]
     clips = items.assign(class_id=given, label=names[given].to_numpy(), gloss=None)
-    listed = label_audit.suspects(clips, probabilities, items.assign(gloss=None))["sample_id"]
+    listed = label_errors(clips, probabilities, items.assign(gloss=None))["sample_id"]
     wrong = set(items["sample_id"].iloc[planted])
     return {
         "clips": len(truth),

@@ -19,15 +19,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from signfold import files, frames, planned, versions
-from signfold.frames import Floats, Keypoints, seen
-from signfold.holistic import Holistic
-from signfold.joints import POSE, SIDES
-from signfold.repair import repair
-from signfold.resample import clock
-from signfold.store import Store, digest_of
+from signfold.core import files, versions
+from signfold.core.clip import PARTS, Floats, Keypoints, read_clips, seen
+from signfold.core.results import frames_of
+from signfold.core.skeleton import POSE, SIDES
+from signfold.dataset.synthetic import TRUTH
+from signfold.keypoints.cache import Cache, file_digest
+from signfold.keypoints.holistic import Holistic
 from signfold.synth import SynthSettings
-from signfold.synth.names import TRUTH
+from signfold.tensors.imputation import impute
+from signfold.tensors.resample import clock
 
 LENGTHS = (1, 2, 3, 5, 8, 13)
 METHODS = ("linear", "pchip", "hold")
@@ -45,11 +46,11 @@ def rendered() -> Iterator[tuple[str, Keypoints, dict[str, Floats], float]]:
     if not (folder / TRUTH).exists():
         render(folder, RENDERED)
     truth = files.read_parquet(folder / TRUTH).to_pandas()
-    store, extractor = Store(Path("results/store")), Holistic()
+    store, extractor = Cache(Path("results/store")), Holistic()
     for name, rows in truth.groupby("sample_id", sort=False):
         path = folder / f"{name}.mp4"
-        found = store.extraction(path, digest_of(path)[0], extractor)
-        true = {part: np.stack(rows[part].to_list()).reshape(len(rows), -1, 2) for part in frames.PARTS}
+        found = store.extraction(path, file_digest(path)[0], extractor)
+        true = {part: np.stack(rows[part].to_list()).reshape(len(rows), -1, 2) for part in PARTS}
         yield str(name), found.keypoints, true, found.height / found.width
 
 
@@ -57,9 +58,9 @@ def real(results: Path) -> Iterator[tuple[str, Keypoints, dict[str, Floats], flo
     """Yield the same of a dataset; what was detected stands in for the true joints."""
     for shard in sorted(results.glob("keypoints/*.videos.parquet")):
         rows = {row["sample_id"]: row for row in files.read_parquet(shard).to_pylist() if row["status"] == "ok"}
-        for name, keypoints in frames.read_clips(planned.frames_of(shard)):
+        for name, keypoints in read_clips(frames_of(shard)):
             if name in rows and seen(keypoints.pose).any():
-                true = {part: getattr(keypoints, part)[..., :2] for part in frames.PARTS}
+                true = {part: getattr(keypoints, part)[..., :2] for part in PARTS}
                 yield name, keypoints, true, rows[name]["height"] / rows[name]["width"]
 
 
@@ -93,7 +94,7 @@ def _places(known: Floats, length: int, rng: np.random.Generator) -> list[int]:
 def _filled(hand: Floats, gap: slice, times: Floats, method: Any) -> Floats:
     punched = hand.copy()
     punched[gap] = np.nan
-    return repair(punched, times, method)
+    return impute(punched, times, method)
 
 
 def summary(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -46,7 +46,8 @@ from typing import Any
 import psutil
 import stand_ins
 
-from signfold import files, index
+from signfold.core import files
+from signfold.dataset import index
 
 # Of MediaPipe on one core, for a clip of 80 frames: about 30 ms a frame.
 SECONDS_A_VIDEO = 2.4

@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
-from signfold import files, frames, index
+from signfold.core import files
+from signfold.core.clip import PARTS, VIDEOS_SCHEMA, Keypoints, seen, to_table
+from signfold.dataset import index
 
 PROJECT = Path(__file__).parent.parent
 SIGNS, SIGNERS = 200, 20
@@ -27,12 +29,13 @@ import hashlib
 import time
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold import config, index
+    from signfold.config.load import dataset_of
+    from signfold.dataset import index
 
-    found = index.read(config.dataset_of(snakemake.config, snakemake.wildcards.dataset))
+    found = index.read_index(dataset_of(snakemake.config, snakemake.wildcards.dataset))
     store = Path(snakemake.config["store"])
     for sample in index.by_shard(found, snakemake.params.shards)[snakemake.wildcards.shard]:
         key = hashlib.sha256(sample.sample_id.encode()).hexdigest()
@@ -48,7 +51,7 @@ EMPTY = '''"""A stub: leaves empty files."""
 
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
     for path in snakemake.output:
@@ -89,14 +92,14 @@ def workflow(folder: Path, seconds_a_video: float) -> Path:
     return folder
 
 
-def _clip(rng: np.random.Generator) -> frames.Keypoints:
+def _clip(rng: np.random.Generator) -> Keypoints:
     """A signer who stands still and shakes, whose hands are seen in most frames."""
     count = int(rng.integers(*LENGTHS))
-    parts = {part: rng.random((count, *shape), dtype=np.float32) for part, shape in frames.PARTS.items()}
+    parts = {part: rng.random((count, *shape), dtype=np.float32) for part, shape in PARTS.items()}
     parts["pose"][:, 11, :2], parts["pose"][:, 12, :2] = (0.6, 0.4), (0.4, 0.4)
     for hand in ("left_hand", "right_hand"):
         parts[hand][rng.random(count) < 0.2] = np.nan
-    return frames.Keypoints(np.arange(count) * 40.0, **parts)
+    return Keypoints(np.arange(count) * 40.0, **parts)
 
 
 def keypoints(results: Path, shard: str, sample_ids: list[str]) -> None:
@@ -104,9 +107,7 @@ def keypoints(results: Path, shard: str, sample_ids: list[str]) -> None:
     # Other ones in each shard: the same would be thousands of copies of each clip.
     folder, rng = results / "keypoints", np.random.default_rng(int(shard, 16))
     clips = {sample_id: _clip(rng) for sample_id in sample_ids}
-    files.write_parquet(
-        pa.concat_tables([frames.to_table(*item) for item in clips.items()]), folder / f"{shard}.parquet"
-    )
+    files.write_parquet(pa.concat_tables([to_table(*item) for item in clips.items()]), folder / f"{shard}.parquet")
     rows = [
         {
             "sample_id": sample_id,
@@ -116,12 +117,12 @@ def keypoints(results: Path, shard: str, sample_ids: list[str]) -> None:
             "height": 480,
             "fps": 25.0,
             "frames": len(clip),
-            **{f"frames_{part}": int(frames.seen(getattr(clip, part)).sum()) for part in frames.PARTS},
+            **{f"frames_{part}": int(seen(getattr(clip, part)).sum()) for part in PARTS},
             "status": "ok",
         }
         for sample_id, clip in clips.items()
     ]
-    files.write_parquet(pa.Table.from_pylist(rows, schema=frames.VIDEOS_SCHEMA), folder / f"{shard}.videos.parquet")
+    files.write_parquet(pa.Table.from_pylist(rows, schema=VIDEOS_SCHEMA), folder / f"{shard}.videos.parquet")
 
 
 def shards_of(count: int, shards: int = 256) -> Iterator[tuple[str, list[str]]]:

@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from signfold.files import read_parquet
-from signfold.frames import PARTS
+from signfold.core.clip import PARTS
+from signfold.core.files import read_parquet
 
 CLIPS = 30_000
 Change = Callable[[np.ndarray], np.ndarray]

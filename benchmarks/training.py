@@ -4,9 +4,9 @@
 
 All have T = 80 frames, V = 46 joints, the published width and 226 classes: 3.9 million parameters, 1.3 million for the
 lighter one. The plain one is written as the papers' equations and code have it: (N, C, T, V), a convolution for each of
-the three subsets, each attention multiplied out, AdamW, in fp32, as torch comes. signfold's run as `signfold.train`
-does, in bfloat16 where the processor multiplies it, and the same network in fp32 too. Each has a process of its own,
-and they take turns, so that whatever else the machine does meets all; the ratios are medians over the turns. After
+the three subsets, each attention multiplied out, AdamW, in fp32, as torch comes. signfold's run as
+`signfold.training.train` does, in bfloat16 where the processor multiplies it, and in fp32 too. Each has its process;
+they take turns, so that whatever else the machine does meets all; the ratios are medians over the turns. After
 them, an epoch's batches of 40,000 such clips are read from their files, in random order and varied as by default: how
 many a second, and how much memory of its own the process has more at the end (the files' pages are the system's, to be
 taken back). Prints a table, writes results/bench/training.json.
@@ -29,13 +29,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from signfold.aagcn import BLOCKS, parameter_count
-from signfold.batches import Samples, Shards, load, shuffled
-from signfold.files import write_json, write_parquet
-from signfold.graph import spatial_partition
-from signfold.joints import layout
-from signfold.layers import KERNEL, SUBSETS
-from signfold.recipe import TrainingSettings, make_optimiser, precision
+from signfold.core.files import write_json, write_parquet
+from signfold.core.settings import TrainingSettings
+from signfold.core.skeleton import layout
+from signfold.folds.roles import Samples
+from signfold.models.aagcn import BLOCKS, parameter_count
+from signfold.models.graph import spatial_partition
+from signfold.models.layers import KERNEL, SUBSETS
+from signfold.tensors.shards import Shards
+from signfold.training.batches import load_batches, shuffled
+from signfold.training.optim import configure_optimiser, precision
 
 OUT = Path("results/bench/training.json")
 FRAMES, CHANNELS, CLASSES, BATCH = 80, 4, 226, 16
@@ -114,8 +117,9 @@ class Plain(nn.Module):
 
 def worker(way: str) -> None:
     """Do some steps for each line that comes in, `train` or `infer`, and say what they took: wall and CPU seconds."""
-    from signfold import train, weights
-    from signfold.aagcn import ModelSettings
+    from signfold.core.settings import ModelSettings
+    from signfold.models.io import build_network
+    from signfold.training import train
 
     torch.manual_seed(0)
     settings, device = TrainingSettings(precision="fp32" if way == "fp32" else "auto"), torch.device("cpu")
@@ -124,10 +128,10 @@ def worker(way: str) -> None:
         model: nn.Module = Plain()
         optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3)
     else:
-        train.begin(torch.get_num_threads())
+        train.configure_torch(torch.get_num_threads())
         dtype = precision(settings, device)
-        model = weights.build(ABOUT, CLASSES, ModelSettings("light" if way == "light" else "aagcn"))
-        optimiser = make_optimiser(model, settings)
+        model = build_network(ABOUT, CLASSES, ModelSettings("light" if way == "light" else "aagcn"))
+        optimiser = configure_optimiser(model, settings)
     x, targets = torch.randn(BATCH, CHANNELS, FRAMES, len(LAYOUT.joints)), torch.randint(CLASSES, (BATCH,))
 
     def forward() -> Tensor:
@@ -176,7 +180,7 @@ def loader(folder: Path) -> dict[str, float]:
     samples = Samples(unused, unused, unused, unused, rows, np.ones(CLIPS, np.float32), names, rows)
     order = shuffled(CLIPS, BATCH, 0, 0)
     held, start = own_memory(), time.perf_counter()
-    for _ in load(shards, samples, order, "joint", (TrainingSettings(), 0, 0)):
+    for _ in load_batches(shards, samples, order, "joint", (TrainingSettings(), 0, 0)):
         pass
     seconds = time.perf_counter() - start
     return {"loader_samples_s": CLIPS / seconds, "loader_growth_mb": (own_memory() - held) / 1e6}

@@ -9,13 +9,11 @@ import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from paths import SHARED
 
 # How long an example takes says nothing about it where several jobs share a core.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("here")
-
-PROJECT = Path(__file__).parent.parent
-SHARED = PROJECT.parent / "shared" / "data"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

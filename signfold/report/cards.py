@@ -8,8 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from signfold.files import write_text
-from signfold.report import sections, words
+from signfold.core.files import write_text
+from signfold.report import format, sections
 from signfold.report.results import Results
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -50,12 +50,12 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )  # fmt: skip
     for name in ("share", "span", "count", "number", "duration", "plural", "points"):
-        environment.filters[name] = getattr(words, name)
+        environment.filters[name] = getattr(format, name)
     environment.filters["cell"] = cell
     return environment
 
 
 def cell(name: Any) -> str:
     """Return a name as Markdown takes it literally, in a table too."""
-    text = words.shown(name)
+    text = format.shown(name)
     return "".join(f"\\{character}" if character in "\\`*_{}[]<>#|!" else character for character in text)

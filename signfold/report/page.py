@@ -10,8 +10,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from signfold.files import write_text
-from signfold.report import sections, words
+from signfold.core.files import write_text
+from signfold.report import format, sections
 from signfold.report.plots import Figure
 from signfold.report.results import Results
 
@@ -87,7 +87,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     for name in ("share", "span", "count", "number", "duration", "memory", "plural", "points", "shown"):
-        environment.filters[name] = getattr(words, name)
+        environment.filters[name] = getattr(format, name)
     environment.globals["asset"] = lambda name: Markup((TEMPLATES / name).read_text(encoding="utf-8"))
     return environment
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from signfold.report.words import figure_text, share
+from signfold.report.format import figure_text, share
 
 Trace = dict[str, Any]
 # Up to so many signs, the cells of a heat map have room for a number.

@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from signfold import planned
-from signfold.files import read_metadata
+from signfold.core.files import read_metadata
+from signfold.core.results import present_folds, present_models, present_seeds, shard_files
 
 _TEXT = dict.fromkeys("sample_id signer label gloss path reason status shard fold stream sha256".split(), "str")
 
@@ -39,19 +39,19 @@ class Results:
     def videos(self) -> pd.DataFrame:
         """One row per video looked at, with its sizes and status."""
         columns = ["sample_id", "fps", "frames", "frames_pose", "frames_left_hand", "frames_right_hand", "status"]
-        return self._present(_parquet(planned.shard_files(self.root, "keypoints", ".videos.parquet"), columns))
+        return self._present(_parquet(shard_files(self.root, "keypoints", ".videos.parquet"), columns))
 
     @cached_property
     def tensors(self) -> pd.DataFrame:
         """One row per usable video, with what was repaired."""
         seen = ["seen_left", "seen_right", "imputed_left", "imputed_right", "longest_gap", "mirrored"]
-        paths = planned.shard_files(self.root, "tensors", ".parquet")
+        paths = shard_files(self.root, "tensors", ".parquet")
         return self._present(_parquet(paths, ["sample_id", "frames", "duration_ms", *seen]))
 
     @cached_property
     def tensor_metadata(self) -> dict[str, Any]:
         """What the first shard says about layout, channels and frames."""
-        shards = planned.shard_files(self.root, "tensors", ".parquet")
+        shards = shard_files(self.root, "tensors", ".parquet")
         return read_metadata(shards[0]) if shards else {}
 
     @cached_property
@@ -76,7 +76,7 @@ class Results:
     @cached_property
     def folds(self) -> dict[str, pd.DataFrame]:
         """For each fold its rows: copy, signer, role."""
-        names = planned.folds(self.root)
+        names = present_folds(self.root)
         return {name: _parquet([self.root / f"folds/{name}.parquet"], ["copy", "signer", "role"]) for name in names}
 
     @cached_property
@@ -87,15 +87,15 @@ class Results:
     @cached_property
     def models(self) -> list[dict[str, Any]]:
         """For each model its metrics, in order of fold and stream; those of further seeds behind the first's."""
-        numbers = range(1, planned.seeds(self.root) + 1)
-        paths = [folder / "metrics.json" for number in numbers for folder in planned.models(self.root, number)]
+        numbers = range(1, present_seeds(self.root) + 1)
+        paths = [folder / "metrics.json" for number in numbers for folder in present_models(self.root, number)]
         found = [path for path in paths if path.exists()]
         return [json.loads(path.read_text(encoding="utf-8")) | self._name(path) for path in found]
 
     @cached_property
     def histories(self) -> dict[tuple[str, str], pd.DataFrame]:
         """For each (fold, stream) one row per epoch, of the first seed."""
-        paths = [folder / "history.csv" for folder in planned.models(self.root)]
+        paths = [folder / "history.csv" for folder in present_models(self.root)]
         return {(path.parts[-3], path.parts[-2]): self.csv(path.relative_to(self.root)) for path in paths}
 
     @cached_property

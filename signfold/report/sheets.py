@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterable
 from pathlib import Path
 
-from signfold.errors import SignfoldError
+from signfold.core.errors import SignfoldError
 
 # One row of frames: enough to see whether a hand is there at all, and about 80 kB a clip.
 TILES, WIDTH = 6, 1100
@@ -24,15 +24,16 @@ def sheets(results: Path, sample_ids: Iterable[str]) -> list[tuple[str, str]]:
     """
     if not any(results.glob("keypoints/*.videos.parquet")):
         return []
-    from signfold import pictures, view
+    from signfold.visual.contact_sheet import sheet
+    from signfold.visual.load_clip import clip_of_results, encoded
 
     found = []
     for sample_id in sample_ids:
         try:
-            clip = view.clip_of_results(sample_id, results)
+            clip = clip_of_results(sample_id, results)
         except SignfoldError:
             continue
         if len(clip):
-            content = view.encoded(pictures.sheet(clip, TILES, WIDTH), ".jpg", quality=75)
+            content = encoded(sheet(clip, TILES, WIDTH), ".jpg", quality=75)
             found.append((sample_id, f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"))
     return found

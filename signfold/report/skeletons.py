@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from signfold import augment
-from signfold.files import read_metadata
-from signfold.joints import SIDES, layout
+from signfold.core.files import read_metadata
+from signfold.core.skeleton import SIDES, layout
+from signfold.tensors.channels import pairs
 
 FRAMES, SIZE, MARGIN = 32, 240, 12
 
@@ -37,7 +37,7 @@ def skeletons(results: Path, clips: pd.DataFrame) -> dict[str, dict[str, Any]]:
     for clip in clips.to_dict("records"):
         path = results / f"tensors/{clip['shard']}.npy"
         metadata = read_metadata(path.with_suffix(".parquet")) if path.exists() else {}
-        if axes := augment.pairs(metadata.get("channels", ()))[:1]:
+        if axes := pairs(metadata.get("channels", ()))[:1]:
             points = np.asarray(np.load(path, mmap_mode="r")[clip["row"]][list(axes[0])])
             if frames := _frames(points):
                 found[clip["sample_id"]] = {"frames": frames, **_bones(metadata["layout"])}

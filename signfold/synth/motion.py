@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
 
-from signfold.joints import SIDES
+from signfold.core.skeleton import SIDES
 from signfold.synth import hand
 from signfold.synth.signers import Signer
 from signfold.synth.signs import PARTS, REST, Sign

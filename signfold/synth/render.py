@@ -18,12 +18,13 @@ import numpy.typing as npt
 import pyarrow as pa
 from tqdm import tqdm
 
-from signfold.errors import SignfoldError
-from signfold.files import read_metadata, write_json, write_parquet
-from signfold.joints import HAND, POSE
+from signfold.core import versions
+from signfold.core.errors import SignfoldError
+from signfold.core.files import read_metadata, write_json, write_parquet
+from signfold.core.skeleton import HAND, POSE
+from signfold.dataset.synthetic import MADE, TRUTH, SynthClip, SynthSettings, clips, made, modified_ns, record
 from signfold.synth import scene
 from signfold.synth.motion import FPS
-from signfold.synth.names import MADE, RENDERER_VERSION, TRUTH, Clip, SynthSettings, clips, made, modified_ns, record
 from signfold.synth.signers import HEIGHT, WIDTH
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def render(out: Path, settings: SynthSettings, workers: int = 1) -> None:
     log.info("%d clips in %s", len(wanted), out)
 
 
-def _each(work: Any, units: list[list[Clip]], workers: int) -> Any:
+def _each(work: Any, units: list[list[SynthClip]], workers: int) -> Any:
     """Yield the results of `work` for each unit, in order."""
     if workers == 1:
         yield from map(work, units)
@@ -83,12 +84,12 @@ def _each(work: Any, units: list[list[Clip]], workers: int) -> Any:
         yield from pool.map(work, units)
 
 
-def _render_unit(out: Path, settings: SynthSettings, unit: list[Clip]) -> tuple[list[str], list[Joints]]:
+def _render_unit(out: Path, settings: SynthSettings, unit: list[SynthClip]) -> tuple[list[str], list[Joints]]:
     """Render some clips of one signer; return their sample ids and true joints."""
     return [clip.sample_id for clip in unit], [_render_clip(out, settings, clip) for clip in unit]
 
 
-def _render_clip(out: Path, settings: SynthSettings, clip: Clip) -> Joints:
+def _render_clip(out: Path, settings: SynthSettings, clip: SynthClip) -> Joints:
     who = scene.actor(settings.seed, clip.signer)
     act = scene.take(clip, settings.seed)
     # OpenCV picks the container by the extension, and a leading dot hides an unfinished clip from a scan of the folder.
@@ -131,6 +132,6 @@ def _write_truth(path: Path, samples: list[tuple[str, Joints]], settings: SynthS
     for name in ("pose", "left_hand", "right_hand"):
         values = np.concatenate([joints[name] for _, joints in samples])
         columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values[0].size)
-    metadata = {"renderer": RENDERER_VERSION, "settings": asdict(settings), "pose": list(POSE), "hand": list(HAND)}
+    metadata = {"renderer": versions.SYNTH, "settings": asdict(settings), "pose": list(POSE), "hand": list(HAND)}
     metadata |= {"coordinates": "x, y as shares of the picture's width and height", "fps": FPS}
     write_parquet(pa.table(columns), path, metadata)

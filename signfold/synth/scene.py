@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from signfold.joints import HAND, POSE, SIDES
+from signfold.core.skeleton import HAND, POSE, SIDES
+from signfold.dataset.synthetic import GLOSSES, SynthClip
 from signfold.synth import body, hands, limbs
 from signfold.synth import head as heads
 from signfold.synth.canvas import on
 from signfold.synth.motion import Arm, Performance, Points, perform
-from signfold.synth.names import GLOSSES, Clip
 from signfold.synth.relief import Array
 from signfold.synth.signers import HEIGHT, WIDTH, Signer, signer
 from signfold.synth.signs import SIGNS
@@ -54,7 +54,7 @@ def actor(seed: int, number: int) -> Actor:
     return Actor(person, paint, still, cover, *portraits)
 
 
-def take(clip: Clip, seed: int) -> Performance:
+def take(clip: SynthClip, seed: int) -> Performance:
     """Return how a clip's signer performs its sign in its take."""
     rng = np.random.default_rng([seed, clip.signer, clip.sign, clip.take])
     return perform(SIGNS[GLOSSES[clip.sign - 1]], signer(seed, clip.signer), rng)

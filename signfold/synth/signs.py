@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from signfold.synth.names import GLOSSES
+from signfold.dataset.synthetic import GLOSSES
 
 # What is interpolated over time: the wrist's place, three turns, and eleven numbers of hand shape (see `hand.points`).
 PARTS = (

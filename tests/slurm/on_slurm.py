@@ -15,9 +15,9 @@ from typing import Any
 import psutil
 import pytest
 import yaml
-from cluster import Cluster, missing
+from slurm_cluster import Cluster, missing
 
-PROJECT = Path(__file__).parent.parent.parent
+PROJECT = Path(__file__).parents[2]
 CONFIG: dict[str, Any] = {
     "datasets": {
         "demo": {

@@ -13,11 +13,13 @@ HOME = Path(workflow.basedir)
 sys.path.insert(0, str(HOME))
 os.environ.update(PYTHONPATH=str(HOME))
 
-from signfold import config as configuration
-from signfold import devices, foldnames, index, initial, versions
-from signfold.errors import SignfoldError
-from signfold.importing import sources
-from signfold.synth import names
+from signfold.config import load as configuration
+from signfold.config import pretrain_source
+from signfold.core import devices, results, versions
+from signfold.core.errors import SignfoldError
+from signfold.core.settings import FoldSettings
+from signfold.dataset import index, keypoint_files
+from signfold.folds import names
 
 
 def explained(function):
@@ -40,7 +42,7 @@ if GPUS and "gpu" not in workflow.global_resources:
 
 TYPED = configuration.typed(workflow.config_settings.config)
 config.update(configuration.merged(config, TYPED))
-explained(configuration.check)(config)
+explained(configuration.check_config)(config)
 
 
 @functools.cache
@@ -54,13 +56,13 @@ def dataset_of(name):
 @explained
 def index_of(name):
     """The index of a dataset: read once in a process, from file names and label tables alone."""
-    return index.read(dataset_of(name))
+    return index.read_index(dataset_of(name))
 
 
 @functools.cache
 def settings_of(name):
     """The settings that hold for a dataset."""
-    return configuration.settings_of(config, name, TYPED)
+    return configuration.dataset_settings(config, name, TYPED)
 
 
 def settings(*keys):
@@ -129,22 +131,22 @@ def shard_state(wildcards):
 def index_state(wildcards):
     """All that the index says: what decides whether it is written again."""
     found = index_of(wildcards.dataset)
-    return index.digest(found, *index.COLUMNS, excluded=True)
+    return index.index_digest(found, *index.COLUMNS, excluded=True)
 
 
 def class_state(wildcards):
     """What of the index decides what is learnt: a changed gloss is not among it, so that it does not train again."""
-    return index.digest(index_of(wildcards.dataset), "sample_id", "label", "signer", "split")
+    return index.index_digest(index_of(wildcards.dataset), "sample_id", "label", "signer", "split")
 
 
 @functools.cache
 @explained
 def fold_names(name):
     """The names of a dataset's folds, from its signers."""
-    settings = foldnames.FoldSettings(**settings_of(name)["folds"])
+    settings = FoldSettings(**settings_of(name)["folds"])
     signers = [sample.signer for sample in index_of(name).samples]
-    foldnames.check(signers, (sample.split for sample in index_of(name).samples), settings)
-    return foldnames.fold_names(foldnames.count_groups(signers, settings), settings)
+    names.check_splittable(signers, (sample.split for sample in index_of(name).samples), settings)
+    return names.fold_names(names.count_groups(signers, settings), settings)
 
 
 def fold_files(pattern):
@@ -166,7 +168,7 @@ def fold_files(pattern):
 @explained
 def start_of(name):
     """Where a dataset's networks start from."""
-    return initial.settings_of(config, name, TYPED)
+    return pretrain_source.pretrain_settings(config, name, TYPED)
 
 
 # Now: Snakemake drops what an input function raises where a later file, such as the report, already exists. Of datasets
@@ -179,7 +181,7 @@ for name, about in config["datasets"].items():
 def initial_weights(wildcards):
     """What a network starts from, if not from random weights."""
     number = int(wildcards.get("number", 1))
-    return initial.initial_weights(start_of(wildcards.dataset), *wildcards[:3], number) or []
+    return pretrain_source.initial_weights(start_of(wildcards.dataset), *wildcards[:3], number) or []
 
 
 def model_files(name):
@@ -187,7 +189,7 @@ def model_files(name):
 
     def of(wildcards):
         seeds = range(1, settings_of(wildcards.dataset)["seeds"] + 1)
-        folders = [fold_files(initial.model_folder("{dataset}", "{fold}", "{stream}", number)) for number in seeds]
+        folders = [fold_files(results.model_folder("{dataset}", "{fold}", "{stream}", number)) for number in seeds]
         return [f"{folder}/{name}" for of_seed in folders for folder in of_seed(wildcards)]
 
     return of

@@ -21,8 +21,8 @@ rule import_keypoints:
     params:
         state=shard_state,
         shards=settings("shards"),
-        source=lambda wildcards: vars(sources.settings_of(dataset_of(wildcards.dataset))),
+        source=lambda wildcards: vars(keypoint_files.import_settings(dataset_of(wildcards.dataset))),
         on_bad_video=lambda wildcards: settings("keypoints")(wildcards)["on_bad_video"],
-        version=sources.VERSION,
+        version=versions.IMPORT,
     script:
         "../scripts/import_keypoints.py"

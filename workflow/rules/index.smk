@@ -16,7 +16,7 @@ rule synth:
         runtime=growing(60),
     params:
         synth=lambda wildcards: dataset_of(wildcards.dataset)["synth"],
-        version=names.RENDERER_VERSION,
+        version=versions.SYNTH,
     script:
         "../scripts/synth.py"
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold import audit
+    from signfold.folds.leakage import audit_folds
 
-    audit.audit(
+    audit_folds(
         [Path(path) for path in snakemake.input.folds],
         Path(snakemake.output[0]),
         Path(snakemake.input.duplicates),

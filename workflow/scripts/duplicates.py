@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold import duplicates
+    from signfold.folds import duplicates
 
-    duplicates.build(
+    duplicates.find_duplicates(
         Path(snakemake.input.table),
         [Path(path) for path in snakemake.input.keypoints],
         Path(snakemake.output[0]),

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold import evaluate
-    from signfold.streams import STREAMS
+    from signfold.core.settings import STREAMS, EvaluationSettings
+    from signfold.evaluation import evaluate
 
     models = [Path(path).parent for path in snakemake.input.metrics]
     evaluate.evaluate(
@@ -14,7 +14,7 @@ with job(snakemake.log[0], snakemake.threads):
         {Path(path).stem: Path(path) for path in snakemake.input.folds},
         Path(snakemake.input.manifest),
         Path(snakemake.output.metrics).parent,
-        evaluate.EvaluationSettings(**snakemake.params.evaluation),
+        EvaluationSettings(**snakemake.params.evaluation),
         snakemake.params.seed,
         {Path(path).stem: Path(path) for path in snakemake.input.baselines},
         Path(snakemake.input.shuffled),

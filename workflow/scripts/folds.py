@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold import folds
+    from signfold.folds.build import FoldSettings, build_fold
 
-    folds.build(
+    build_fold(
         Path(snakemake.input.table),
         Path(snakemake.output[0]),
         snakemake.wildcards.fold,
         snakemake.params.names,
-        folds.FoldSettings(**snakemake.params.folds),
+        FoldSettings(**snakemake.params.folds),
         snakemake.params.seed,
         Path(snakemake.input.duplicates),
     )

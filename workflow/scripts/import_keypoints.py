@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold import config, index
-    from signfold.importing import shard
-    from signfold.importing.sources import ImportSettings
+    from signfold.config.load import dataset_of
+    from signfold.dataset import index
+    from signfold.dataset.keypoint_files import ImportSettings
+    from signfold.keypoints.import_files import import_shard
 
-    found = index.read(config.dataset_of(snakemake.config, snakemake.wildcards.dataset))
-    shard.build(
+    found = index.read_index(dataset_of(snakemake.config, snakemake.wildcards.dataset))
+    import_shard(
         index.by_shard(found, snakemake.params.shards)[snakemake.wildcards.shard],
         Path(snakemake.output.keypoints),
         Path(snakemake.output.videos),

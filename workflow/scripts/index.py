@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold import index
+    from signfold.dataset import index
+    from signfold.dataset.index_table import write_index
 
-    found = index.read(snakemake.params.dataset)
-    index.write(found, snakemake.params.shards, Path(snakemake.output.index), Path(snakemake.output.excluded))
+    found = index.read_index(snakemake.params.dataset)
+    write_index(found, snakemake.params.shards, Path(snakemake.output.index), Path(snakemake.output.excluded))

@@ -2,18 +2,21 @@
 
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold import config, index, manifest
+    from signfold.config.load import dataset_of
+    from signfold.core.settings import ManifestSettings
+    from signfold.dataset import index, manifest
+    from signfold.dataset.index_table import index_table
 
-    found = index.read(config.dataset_of(snakemake.config, snakemake.wildcards.dataset))
+    found = index.read_index(dataset_of(snakemake.config, snakemake.wildcards.dataset))
     manifest.build_items(
-        index.table(found, shards=1).to_pandas(),
+        index_table(found, shards=1).to_pandas(),
         [Path(path) for path in snakemake.input.tensors],
         [Path(path) for path in snakemake.input.videos],
         Path(snakemake.output.table),
         Path(snakemake.output.excluded),
-        manifest.ManifestSettings(**snakemake.params.manifest),
+        ManifestSettings(**snakemake.params.manifest),
         snakemake.params.seed,
     )

@@ -2,17 +2,20 @@
 
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold import config, index, keypoints
-    from signfold.store import Store
+    from signfold.config.load import dataset_of
+    from signfold.core.settings import KeypointSettings
+    from signfold.dataset import index
+    from signfold.keypoints.cache import Cache
+    from signfold.keypoints.extract import extract_shard
 
-    found = index.read(config.dataset_of(snakemake.config, snakemake.wildcards.dataset))
-    keypoints.build(
+    found = index.read_index(dataset_of(snakemake.config, snakemake.wildcards.dataset))
+    extract_shard(
         index.by_shard(found, snakemake.params.shards)[snakemake.wildcards.shard],
         Path(snakemake.output.keypoints),
         Path(snakemake.output.videos),
-        Store(Path(snakemake.config["store"])),
-        keypoints.KeypointSettings(**snakemake.params.keypoints),
+        Cache(Path(snakemake.config["store"])),
+        KeypointSettings(**snakemake.params.keypoints),
     )

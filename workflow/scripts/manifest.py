@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold import manifest
+    from signfold.dataset import manifest
 
     source, out = snakemake.input, snakemake.output
-    manifest.build(Path(source.table), Path(source.index), Path(out.manifest), Path(out.classes))
+    manifest.build_manifest(Path(source.table), Path(source.index), Path(out.manifest), Path(out.classes))

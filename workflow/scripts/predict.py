@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold import predict
-    from signfold.store import Store
+    from signfold.inference import predict
+    from signfold.keypoints.cache import Cache
 
     predict.predict(
         Path("results", snakemake.wildcards.dataset),
         [Path(folder) for folder in snakemake.params.videos],
         Path(snakemake.output[0]),
-        Store(Path(snakemake.config["store"])),
+        Cache(Path(snakemake.config["store"])),
     )

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold import pretraining
-    from signfold.foldnames import FoldSettings
+    from signfold.core.settings import FoldSettings
+    from signfold.folds.pretrain_split import build_pretrain_split
 
-    pretraining.build(
+    build_pretrain_split(
         Path(snakemake.input.table),
         Path(snakemake.input.duplicates),
         Path(snakemake.output[0]),

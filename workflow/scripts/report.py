@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold import report, versions
+    from signfold import report
+    from signfold.core import versions
 
     name = snakemake.wildcards.dataset
     config = {"dataset": name, "datasets": {name: snakemake.params.dataset}, **snakemake.params.settings}

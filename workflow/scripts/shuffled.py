@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold import baselines
+    from signfold.evaluation import baselines
 
-    baselines.shuffled(
+    baselines.run_shuffled(
         [Path(path) for path in snakemake.input.folds],
         Path(snakemake.input.audit),
         [Path(path) for path in snakemake.input.tensors],

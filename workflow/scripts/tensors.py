@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold import tensors
+    from signfold.core.settings import TensorSettings
+    from signfold.tensors.build import build_tensors
 
-    tensors.build(
+    build_tensors(
         Path(snakemake.input.keypoints),
         Path(snakemake.input.videos),
         Path(snakemake.output.tensors),
         Path(snakemake.output.table),
-        tensors.TensorSettings(**snakemake.params.tensors),
+        TensorSettings(**snakemake.params.tensors),
     )

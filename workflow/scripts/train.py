@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from signfold.job import job
+from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold import train
-    from signfold.aagcn import ModelSettings
-    from signfold.recipe import TrainingSettings
+    from signfold.core.settings import ModelSettings, TrainingSettings
+    from signfold.training import train
 
     results = Path("results", snakemake.wildcards.dataset)
     out = Path(snakemake.output.model).parent

@@ -1,0 +1,227 @@
+"""What is wrong with the videos of a dataset: bad, suspicious, or there twice; and how to see it."""
+
+from __future__ import annotations
+
+import shlex
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from signfold.core import files
+from signfold.core.clip import Floats, Keypoints, read_clips, seen
+from signfold.core.errors import SignfoldError
+from signfold.core.results import frames_of, shard_files
+from signfold.core.skeleton import HAND, POSE, SIDES
+
+# In shoulder widths a second (about 0.35 m). In 447 clips of one signer before a camera, all wrists but one stay below
+# 15, all trunks below 1.2; a hand taken for the other, or one person for another, moves at 20 and more.
+WRIST_SPEED, TRUNK_SPEED = 20.0, 10.0
+
+
+# So many times are named, the rest counted; so wide is the column of reasons, unless one is wider.
+_NAMED, _WIDTH = 3, 80
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One video, and why it is listed.
+
+    Parameters
+    ----------
+    sample_id, path
+        Which video.
+    why
+        In words.
+    opens
+        Whether there is anything to see in it.
+    """
+
+    sample_id: str
+    path: str
+    why: str
+    opens: bool = True
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found in a results folder.
+
+    Parameters
+    ----------
+    videos
+        How many were looked at.
+    waiting
+        How many of the index have not been extracted yet.
+    bad
+        Videos that nothing is made of: unreadable, without frames, without a person.
+    suspicious
+        Videos that are used, and perhaps should not be.
+    duplicates
+        Groups of videos with one content.
+    """
+
+    videos: int
+    waiting: int
+    bad: list[Finding]
+    suspicious: list[Finding]
+    duplicates: list[list[Finding]]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether there is nothing to list."""
+        return not (self.bad or self.suspicious or self.duplicates)
+
+
+def diagnose(results: Path, hands: float = 0.3) -> Diagnosis:
+    """Look through the keypoints of a dataset.
+
+    Parameters
+    ----------
+    results
+        `results/{dataset}`; index and keypoints must be there, or as many shards of them as are done.
+    hands
+        A clip that shows a hand in a smaller share of its frames is suspicious.
+
+    Raises
+    ------
+    SignfoldError
+        If nothing was extracted there.
+    """
+    shards = shard_files(results, "keypoints", ".videos.parquet")
+    if not shards:
+        raise SignfoldError(f"{results}/keypoints: no shard is extracted; run `snakemake --cores all` first")
+    index = {row["sample_id"]: row for row in files.read_parquet(results / "index.parquet").to_pylist()}
+    videos: list[dict[str, Any]] = []
+    suspicious: list[Finding] = []
+    # Reading and unpacking release the interpreter's lock.
+    with ThreadPoolExecutor() as pool:
+        done = pool.map(partial(_shard, index=index, hands=hands), shards)
+        for rows, found in tqdm(done, total=len(shards), unit="shard", disable=None, leave=False):
+            videos += rows
+            suspicious += found
+    bad = [_finding(row, f"{row['status']}: {row['error']}") for row in videos if row["status"] != "ok"]
+    return Diagnosis(len(videos), len(index) - len(videos), bad, suspicious, _duplicates(videos))
+
+
+def _shard(videos_file: Path, index: dict[str, Any], hands: float) -> tuple[list[dict[str, Any]], list[Finding]]:
+    """Return a shard's videos, as far as they are still in the index, and which of the usable ones are suspicious."""
+    rows = {row["sample_id"]: row for row in files.read_parquet(videos_file).to_pylist() if row["sample_id"] in index}
+    rows = {sample_id: index[sample_id] | row for sample_id, row in rows.items()}
+    found = []
+    for sample_id, keypoints in read_clips(frames_of(videos_file)):
+        row = rows.get(sample_id)
+        if row and row["status"] == "ok":
+            aspect = row["height"] / row["width"] if row["width"] else 1.0
+            reasons = [row["error"], _few_hands(keypoints, hands), *jumps(keypoints, aspect)]
+            if any(reasons):
+                found.append(_finding(row, "; ".join(filter(None, reasons))))
+    return list(rows.values()), found
+
+
+def _finding(row: dict[str, Any], why: str) -> Finding:
+    return Finding(row["sample_id"], row["path"], why, row["frames"] > 0)
+
+
+def _few_hands(keypoints: Keypoints, least: float) -> str | None:
+    share = (seen(keypoints.left_hand) | seen(keypoints.right_hand)).mean()
+    if not share:
+        return "no hand in any frame"
+    return f"a hand in only {share:.0%} of {len(keypoints)} frames" if share < least else None
+
+
+def jumps(keypoints: Keypoints, aspect: float) -> list[str]:
+    """Say where a wrist or the trunk moves faster than a person can: the tracker took something else for it.
+
+    A speed is the way between two neighbouring frames, in the clip's median shoulder width, over their distance in
+    time; a distance below half the usual one counts as half, so that a stutter of the clock makes no speed. Clips
+    without a pose have no unit of length, and no jumps.
+
+    Parameters
+    ----------
+    keypoints
+        As detected.
+    aspect
+        Height over width of the picture.
+
+    Returns
+    -------
+    list of str
+        One for each of left hand, right hand and person that jumps, with the first times.
+    """
+    times = keypoints.timestamps_ms / 1000
+    steps = np.diff(times)
+    tracks = _tracks(keypoints, aspect)
+    widths = np.linalg.norm(tracks.pop("shoulders"), axis=1)
+    width, step = (float(np.median(some)) if len(some) else 0.0 for some in (widths[~np.isnan(widths)], steps))
+    if width <= 0 or step <= 0:
+        return []
+    said = []
+    for name, track in tracks.items():
+        speed = np.linalg.norm(np.diff(track, axis=0), axis=1) / width / np.maximum(steps, step / 2)
+        at = times[1:][speed > (TRUNK_SPEED if name == "person" else WRIST_SPEED)]
+        if len(at):
+            said.append(f"{name} jumps at {_first(at)}")
+    return said
+
+
+def _tracks(keypoints: Keypoints, aspect: float) -> dict[str, Floats]:
+    """Return (T, 2) in picture widths: the way between the shoulders, their middle, and each hand's wrist."""
+    square = np.array([1.0, aspect])
+    left, right = (keypoints.pose[:, POSE.index(f"{side}_shoulder"), :2] * square for side in SIDES)
+    hands = {f"{side} hand": getattr(keypoints, f"{side}_hand")[:, HAND.index("wrist"), :2] * square for side in SIDES}
+    return {"shoulders": left - right, **hands, "person": (left + right) / 2}
+
+
+def _first(times: Floats) -> str:
+    named = ", ".join(f"{time:.2f}" for time in times[:_NAMED])
+    return f"{named} s" + (f" and {len(times) - _NAMED} times more" if len(times) > _NAMED else "")
+
+
+def _duplicates(videos: list[dict[str, Any]]) -> list[list[Finding]]:
+    """Return the groups of videos with one content; that they differ in label or signer is said with each."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in videos:
+        if row["sha256"]:
+            groups.setdefault(row["sha256"], []).append(row)
+    return [_copies(rows) for rows in groups.values() if len(rows) > 1]
+
+
+def _copies(rows: list[dict[str, Any]]) -> list[Finding]:
+    differ = [f"{key}s differ" for key in ("label", "signer") if len({row[key] for row in rows}) > 1]
+    who = [f"label {row['label']}, signer {row['signer'] or 'unknown'}" for row in rows]
+    return [_finding(row, "; ".join([said, *differ])) for row, said in zip(rows, who, strict=True)]
+
+
+def listing(diagnosis: Diagnosis, results: Path) -> list[str]:
+    """Return the lines that say all this, with the command that shows each video."""
+    lines = _table("Bad: nothing is made of them", diagnosis.bad, results)
+    lines += _table("Suspicious: used, but worth a look", diagnosis.suspicious, results)
+    for number, group in enumerate(diagnosis.duplicates, start=1):
+        lines += _table(f"The same content, {number} of {len(diagnosis.duplicates)}", group, results)
+    twice = sum(len(group) for group in diagnosis.duplicates)
+    lines.append(
+        f"{diagnosis.videos} videos: {len(diagnosis.bad)} bad, {len(diagnosis.suspicious)} suspicious, "
+        f"{twice} with the content of another."
+    )
+    if diagnosis.waiting:
+        lines.append(f"{diagnosis.waiting} more are not extracted yet.")
+    return lines
+
+
+def _table(title: str, findings: list[Finding], results: Path) -> list[str]:
+    """Return a headed table of two columns, and an empty line; nothing where there is nothing."""
+    if not findings:
+        return []
+    width = min(max(len(finding.why) for finding in findings), _WIDTH)
+    return [title, *(f"  {finding.why:{width}}  {_see(finding, results)}" for finding in findings), ""]
+
+
+def _see(finding: Finding, results: Path) -> str:
+    if not finding.opens:
+        return shlex.join(["ffprobe", finding.path])
+    return shlex.join(["signfold", "view", finding.sample_id, "--results", str(results)])

@@ -1,0 +1,224 @@
+"""How long a run will take and how much disk it will fill, from a few clips of the dataset and one training step."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from signfold.config import load as configuration
+from signfold.core.clip import to_table
+from signfold.core.errors import SignfoldError
+from signfold.core.files import write_parquet
+from signfold.core.settings import FoldSettings, KeypointSettings, ModelSettings, TensorSettings, TrainingSettings
+from signfold.core.skeleton import layout
+from signfold.dataset import index
+from signfold.folds.names import count_groups, fold_names
+from signfold.keypoints.extract import holistic_of
+from signfold.keypoints.holistic import Holistic
+from signfold.models.aagcn import AAGCN
+from signfold.models.graph import spatial_partition
+from signfold.training.optim import precision
+
+# Every clip's keypoints lie in the store and in its shard.
+COPIES = 2
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one clip took.
+
+    Parameters
+    ----------
+    bytes
+        Of the video.
+    frames
+        In it.
+    seconds
+        Of one core, to extract it.
+    stored
+        Bytes of its keypoints on disk.
+    """
+
+    bytes: int
+    frames: int
+    seconds: float
+    stored: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will take.
+
+    Parameters
+    ----------
+    videos, video_bytes
+        The dataset.
+    seconds
+        Core-seconds of extraction: the estimate, and how much it may be off either way (95 %, from the sampled clips).
+    keypoint_bytes, tensor_bytes
+        On disk: keypoints in the store and in the shards, and tensors.
+    training_seconds
+        Of all networks, one after the other, on `device`; on a CPU, of one core.
+    networks, device
+        How many are trained, and on what.
+    """
+
+    videos: int
+    video_bytes: int
+    seconds: tuple[float, float]
+    keypoint_bytes: float
+    tensor_bytes: float
+    training_seconds: float
+    networks: int
+    device: str
+
+
+def spread(samples: Sequence[index.Sample], count: int) -> list[index.Sample]:
+    """Return `count` samples from the smallest video to the largest, in the middles of as many equal parts."""
+    by_size = sorted(samples, key=lambda sample: (Path(sample.path).stat().st_size, sample.sample_id))
+    count = min(count, len(by_size))
+    return [by_size[int((number + 0.5) * len(by_size) / count)] for number in range(count)]
+
+
+def probe(sample: index.Sample, extractor: Holistic) -> Probe:
+    """Extract one clip, and write its keypoints to see how large they are."""
+    start = time.process_time()
+    found = extractor.extract(sample.path)
+    seconds = time.process_time() - start
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "clip.parquet"
+        write_parquet(to_table(sample.sample_id, found.keypoints), file)
+        return Probe(Path(sample.path).stat().st_size, len(found.keypoints), seconds, file.stat().st_size)
+
+
+def scaled(values: Sequence[float], total: int) -> tuple[float, float]:
+    """Return the sum that `total` clips will have, from some of them, and how far it may be off (1.96 standard errors).
+
+    Parameters
+    ----------
+    values
+        Of each sampled clip.
+    total
+        Clips in all.
+    """
+    known = np.asarray(values, dtype=float)
+    error = known.std(ddof=1) / np.sqrt(len(known)) if len(known) > 1 else known.mean()
+    return float(total * known.mean()), float(1.96 * total * error)
+
+
+def step_seconds(
+    tensors: TensorSettings, model: ModelSettings, settings: TrainingSettings, classes: int, device: torch.device
+) -> float:
+    """Return how long one training step takes, without its data: the second of two.
+
+    On a CPU it is the processor time of one core, so that what else the machine does makes no difference.
+    """
+    places = layout(tensors.layout)
+    shape = (settings.batch_size, len(tensors.channels) + 1, tensors.frames, len(places.joints))
+    dtype = precision(settings, device)
+    network = AAGCN(spatial_partition(places), shape[1], classes, model).to(device)
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
+    # Several threads spin while they wait for each other, which is processor time too.
+    torch.set_num_threads(1)
+    start = 0.0
+    for _ in range(2):
+        start = clock()
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            logits = network(torch.rand(shape, device=device)).float()
+        torch.nn.functional.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=device)).backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+    return clock() - start
+
+
+def training(settings: Mapping[str, Any], found: index.Index, device: torch.device) -> tuple[float, int]:
+    """Return the seconds that all networks take one after the other, and how many there are.
+
+    An upper bound of the items: every video but a fold's test part, as though none were held apart for validation.
+    """
+    folds = FoldSettings(**settings["folds"])
+    names = fold_names(count_groups((s.signer for s in found.samples), folds), folds)
+    tensors, model = TensorSettings(**settings["tensors"]), ModelSettings(**settings["model"])
+    train, networks = TrainingSettings(**settings["training"]), len(names) * len(settings["streams"])
+    step = step_seconds(tensors, model, train, len({sample.label for sample in found.samples}), device)
+    items = len(found.samples) * (1 - 1 / max(2, len(names)))
+    return networks * train.epochs * items / train.batch_size * step, networks
+
+
+def plan(file: str | Path | None, name: str | None = None, sample: int = 5) -> Plan:
+    """Estimate a run.
+
+    Parameters
+    ----------
+    file
+        The configuration, as for `snakemake --configfile`; None for the defaults.
+    name
+        The dataset; None for the configuration's `dataset`.
+    sample
+        How many clips are extracted to see what they take.
+
+    Raises
+    ------
+    SignfoldError
+        If there are no videos to look at: keypoints that are imported, or clips that are yet to be drawn.
+    """
+    config = configuration.read_config(file)
+    name = name or config["dataset"]
+    dataset, settings = configuration.dataset_of(config, name), configuration.dataset_settings(config, name, {})
+    if "keypoints" in dataset:
+        raise SignfoldError(
+            f"datasets.{name}: its keypoints are imported, nothing is extracted; there is nothing to plan"
+        )
+    found = index.read_index(dataset)
+    if not Path(found.samples[0].path).exists():
+        raise SignfoldError(f"datasets.{name}: its videos are yet to be drawn; run `snakemake` up to the index first")
+    extractor = holistic_of(KeypointSettings(**settings["keypoints"]))
+    # The first clip pays for reading the models.
+    chosen = spread(found.samples, sample)
+    probe(chosen[0], extractor)
+    probes = [probe(one, extractor) for one in chosen]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    seconds, networks = training(settings, found, device)
+    tensors = TensorSettings(**settings["tensors"])
+    values = len(tensors.channels) * tensors.frames * len(layout(tensors.layout).joints)
+    return Plan(
+        videos=len(found.samples),
+        video_bytes=sum(Path(one.path).stat().st_size for one in found.samples),
+        seconds=scaled([one.seconds for one in probes], len(found.samples)),
+        keypoint_bytes=COPIES * scaled([one.stored for one in probes], len(found.samples))[0],
+        tensor_bytes=4.0 * values * len(found.samples),
+        training_seconds=seconds,
+        networks=networks,
+        device=device.type,
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that fits: 50 s, 12 min, 3.5 h, 2.1 days."""
+    for unit, size, most in (("s", 1, 90), ("min", 60, 5400), ("h", 3600, 172_800)):
+        if seconds < most:
+            return f"{seconds / size:.{int(unit == 'h')}f} {unit}"
+    return f"{seconds / 86_400:.1f} days"
+
+
+def describe(found: Plan, workers: int) -> str:
+    """Return a plan in words, for so many workers."""
+    seconds, off = found.seconds
+    return "\n".join(
+        [
+            f"{found.videos} videos, {found.video_bytes / 1e9:.2f} GB",
+            f"keypoints: {duration(seconds)} of one core (± {off / max(seconds, 1e-9):.0%}), so about "
+            f"{duration(seconds / workers)} with {workers} workers",
+            f"training: at most {duration(found.training_seconds)} for {found.networks} networks one after the other, "
+            f"on {'one core' if found.device == 'cpu' else found.device}",
+            f"disk: {found.keypoint_bytes / 1e9:.2f} GB of keypoints (half of it the store, which may be deleted), "
+            f"{found.tensor_bytes / 1e9:.2f} GB of tensors",
+        ]
+    )

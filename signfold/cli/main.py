@@ -1,0 +1,195 @@
+"""The command line. Commands import what they need when they run, so that `signfold --help` is quick."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import click
+
+from signfold import __version__
+from signfold.core.errors import SignfoldError
+
+PATH = click.Path(path_type=Path)
+EXISTING = click.Path(path_type=Path, exists=True)
+
+
+class Group(click.Group):
+    """Shows errors that a user can mend as one message, without a traceback."""
+
+    def invoke(self, context: click.Context) -> object:
+        """Run a command."""
+        try:
+            return super().invoke(context)
+        except SignfoldError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """From a folder of isolated sign-language videos to an honestly evaluated recogniser.
+
+    The workflow itself runs with Snakemake: `snakemake --cores 8`.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+
+
+@main.command()
+@click.argument("out", type=PATH)
+@click.option("--signs", default=6, show_default=True, help="How many signs.")
+@click.option("--signers", default=6, show_default=True, help="How many people.")
+@click.option("--takes", default=2, show_default=True, help="How often each signs each.")
+@click.option("--seed", default=0, show_default=True, help="Another seed draws other people.")
+@click.option("--workers", default=1, show_default=True, help="Processes that draw at a time.")
+def synth(out: Path, signs: int, signers: int, takes: int, seed: int, workers: int) -> None:
+    """Draw clips of synthetic signers into OUT, named like VSL files, with their true joints in truth.parquet."""
+    from signfold.dataset.synthetic import SynthSettings
+    from signfold.synth.render import render
+
+    render(out, SynthSettings(signs, signers, takes, seed), workers=workers)
+    click.echo(f"{signs * signers * takes} clips in {out}")
+
+
+@main.command()
+@click.argument("results", type=EXISTING)
+@click.argument("videos", type=EXISTING, nargs=-1, required=True)
+@click.option("-o", "--out", type=PATH, default=Path("predicted.csv"), show_default=True, help="The table to write.")
+@click.option("--store", "root", default="results/store", show_default=True, type=PATH, help="The store's folder.")
+def predict(results: Path, videos: tuple[Path, ...], out: Path, root: Path) -> None:
+    """Recognise the signs in VIDEOS (files or folders) with the networks of RESULTS, as results/demo."""
+    from signfold.inference import predict as predicting
+    from signfold.keypoints.cache import Cache
+
+    table = predicting.predict(results, videos, out, Cache(root))
+    for row in table.to_dict("records"):
+        click.echo(f"{row['video']}: {row['best'] or row['status']}")
+
+
+@main.command()
+@click.argument("results", type=EXISTING)
+def show(results: Path) -> None:
+    """Print where the report of RESULTS (as results/demo) is, and its headline."""
+    file = results / "evaluation" / "metrics.json"
+    if not file.is_file():
+        raise SignfoldError(f"{file}: no such file; run `snakemake --cores all {results}/report.html` first")
+    metrics = json.loads(file.read_text(encoding="utf-8"))
+    top1, confidence = metrics["top1"], metrics["interval"]["confidence"]
+    click.echo(f"report: {results / 'report.html'}")
+    interval = f"{confidence:.0%} interval {top1['low']:.1%} to {top1['high']:.1%}"
+    click.echo(f"top-1 {top1['value']:.1%} ({interval}); {metrics['protocol']}")
+
+
+@main.command()
+@click.argument("results_a", type=EXISTING)
+@click.argument("results_b", type=EXISTING)
+def compare(results_a: Path, results_b: Path) -> None:
+    """Tell which of RESULTS_A and RESULTS_B is better on the clips that both tested, and on which signs."""
+    from signfold.evaluation import compare as comparing
+
+    click.echo("\n".join(comparing.listing(comparing.compare(results_a, results_b), results_a, results_b)))
+
+
+@main.command("import")
+@click.argument("folder", type=EXISTING)
+@click.argument("results", type=PATH)
+@click.option("--format", "kind", type=click.Choice(["npz", "npy", "kaggle", "pose"]), required=True)
+@click.option("--match", help="Regular expression with the groups label, signer, ...")
+@click.option("--labels", help="A CSV in FOLDER with the columns video, label, signer, split.")
+@click.option("--size", type=int, nargs=2, help="Width and height of the pictures.  [default: square]")
+@click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Frames per second.  [default: 30]")
+@click.option("--order", type=click.Choice(["kaggle", "holistic"]), help="Of 1629 values.  [default: kaggle]")
+def import_keypoints(folder: Path, results: Path, kind: str, **given: object) -> None:
+    """Read keypoints that others extracted from FOLDER into RESULTS, as results/mine (see docs/keypoints.md).
+
+    Labels are the names of folders (of the files for npz) unless --match or --labels say else. To train on them, name
+    the dataset in the configuration instead: the workflow then imports it itself.
+    """
+    from signfold.core.files import read_metadata
+    from signfold.keypoints.import_files import import_folder
+
+    keys = {key: value for key, value in given.items() if value is not None}
+    if "labels" in keys:
+        keys["labels"] = {"file": keys["labels"]}
+    elif "match" not in keys:
+        keys["match"] = r"(^|/)(?P<label>[^/]+)\.npz$" if kind == "npz" else r"(?P<label>[^/]+)/[^/]+$"
+    videos = import_folder({"root": str(folder), "keypoints": kind, **keys}, results).to_pandas()
+    frames, usable = int(videos["frames"].sum()), int((videos["status"] == "ok").sum())
+    click.echo(f"{len(videos)} clips in {results}, {usable} usable, {frames} frames")
+    for part in ("pose", "left_hand", "right_hand"):
+        click.echo(f"{part}: in {videos[f'frames_{part}'].sum() / max(1, frames):.1%} of frames")
+    click.echo(f"exact copies of other clips: {videos['sha256'].dropna().duplicated().sum()}")
+    if left_out := read_metadata(results / "index.parquet")["excluded"]:
+        click.echo(f"left out: {left_out} files; {results / 'index.excluded.csv'} says why")
+
+
+@main.command("export")
+@click.argument("results", type=EXISTING)
+@click.argument("out", type=PATH)
+@click.option("--format", "kind", type=click.Choice(["pose", "pyskl"]), required=True)
+def export_keypoints(results: Path, out: Path, kind: str) -> None:
+    """Write the keypoints of RESULTS, as results/demo, for other tools: a folder of .pose files, or pyskl's pickle."""
+    from signfold.keypoints.export import to_pose, to_pyskl
+
+    count = to_pose(results, out) if kind == "pose" else to_pyskl(results, out)
+    click.echo(f"{count} clips in {out}")
+
+
+@main.command()
+@click.argument("results", type=EXISTING)
+@click.option("--hands", default=0.3, show_default=True, help="A hand in fewer of a clip's frames is suspicious.")
+@click.option("--strict", is_flag=True, help="Exit with status 1 if any video is listed.")
+def doctor(results: Path, hands: float, strict: bool) -> None:
+    """List the videos of RESULTS (as results/demo) that are bad, suspicious or there twice, and how to see each."""
+    from signfold.cli import doctor as examining
+
+    diagnosis = examining.diagnose(results, hands)
+    click.echo("\n".join(examining.listing(diagnosis, results)))
+    if strict and not diagnosis.healthy:
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.argument("clip")
+@click.option("-o", "--out", type=PATH, help="NAME.mp4: a film. NAME.png: a contact sheet. [default: CLIP.view.png]")
+@click.option("--results", type=EXISTING, help="Results folder, as results/demo: CLIP may be one of its sample ids.")
+@click.option("--store", "root", default="results/store", show_default=True, type=PATH, help="The store's folder.")
+def view(clip: str, out: Path | None, results: Path | None, root: Path) -> None:
+    """Draw the keypoints of CLIP over its frames, as detected and as repaired."""
+    from signfold.visual import load_clip as viewing
+
+    found = viewing.clip_of_results(clip, results) if results else viewing.clip_of_video(Path(clip), root)
+    out = out or Path(f"{Path(found.name).stem}.view.png")
+    viewing.write_view(found, out)
+    click.echo(out)
+
+
+@main.command()
+@click.argument("config", type=EXISTING, required=False)
+@click.option("--dataset", help="Which of the configuration's datasets.  [default: its `dataset`]")
+@click.option("--sample", default=5, show_default=True, type=click.IntRange(min=1), help="How many clips to extract.")
+@click.option("--workers", default=8, show_default=True, type=click.IntRange(min=1), help="As snakemake's --cores.")
+def plan(config: Path | None, dataset: str | None, sample: int, workers: int) -> None:
+    """Estimate time and disk before the start, from a few clips; CONFIG is what snakemake gets as --configfile."""
+    from signfold.cli import estimate as planning
+
+    click.echo(planning.describe(planning.plan(config, dataset, sample), workers))
+
+
+@main.command()
+@click.option("--store", "root", default="results/store", show_default=True, type=PATH, help="The store's folder.")
+@click.option("--prune", is_flag=True, help="Delete what other versions of the extractor made.")
+def store(root: Path, prune: bool) -> None:
+    """Show what the store of extracted videos holds, and prune it. Deleting it whole is safe too."""
+    from signfold.keypoints.cache import Cache, cache_usage
+    from signfold.keypoints.holistic import Holistic
+
+    found = cache_usage(Cache(root), Holistic(), prune=prune)
+    others, spare = found.entries - found.present_entries, found.bytes - found.present_bytes
+    click.echo(f"{root}: {found.entries} videos, {found.bytes / 1e6:.1f} MB")
+    click.echo(f"{'deleted' if prune else 'of other versions'}: {others} videos, {spare / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,13 @@
+"""The one error that users are meant to see."""
+
+
+class SignfoldError(Exception):
+    """Something a user can mend.
+
+    The message names the file, the row or key, what was found, what was expected, and what to do. The command line
+    and the workflow's scripts print it without a traceback.
+    """
+
+
+class UnreadableFile(SignfoldError):
+    """A file that is damaged, or not what its name says."""

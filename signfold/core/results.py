@@ -1,0 +1,77 @@
+"""Which files of a results folder belong to the last run: those of former shards and folds may lie beside them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+
+def shard_files(results: Path, folder: str, suffix: str) -> list[Path]:
+    """Return the files of the present shards, in order of their names.
+
+    Parameters
+    ----------
+    results
+        `results/{dataset}`. Where there is no index yet, all files count.
+    folder, suffix
+        As `keypoints` and `.videos.parquet`.
+    """
+    there = sorted((results / folder).glob(f"[!.]*{suffix}"))
+    index = results / "index.parquet"
+    if not index.exists():
+        return there
+    shards = set(pq.read_table(index, columns=["shard"], partitioning=None)["shard"].to_pylist())
+    return [path for path in there if path.name.removesuffix(suffix) in shards]
+
+
+def frames_of(videos_file: Path) -> Path:
+    """Return where the frames are of the videos that a shard's `keypoints/{shard}.videos.parquet` lists."""
+    return videos_file.with_name(f"{videos_file.name.removesuffix('.videos.parquet')}.parquet")
+
+
+def present_folds(results: Path) -> list[str]:
+    """Return the names of the present folds, fold-2 before fold-10; where there is no audit yet, all that are there."""
+    audit = results / "folds" / "audit.json"
+    if audit.exists():
+        names = list(json.loads(audit.read_text(encoding="utf-8"))["folds"])
+    else:
+        names = [path.stem for path in (results / "folds").glob("[!.]*.parquet")]
+    return sorted(names, key=lambda name: (len(name), name))
+
+
+def seed_folder(first: Path, number: int) -> Path:
+    """Return where a further seed's model is: below the first's, `models/{fold}/{stream}`."""
+    return first if number == 1 else first / f"seed-{number}"
+
+
+def present_models(results: Path, number: int = 1) -> list[Path]:
+    """Return the folders of a seed's present models, fold by fold; before the evaluation, all that are there.
+
+    Parameters
+    ----------
+    results
+        `results/{dataset}`.
+    number
+        Of the seed, from 1. `seeds` says how many there are.
+    """
+    metrics = results / "evaluation" / "metrics.json"
+    if metrics.exists():
+        about = json.loads(metrics.read_text(encoding="utf-8"))
+        there = [results / "models" / fold / stream for fold in about["folds"] for stream in about["streams"]]
+    else:
+        there = sorted(path.parent for path in (results / "models").glob("*/*/model.safetensors"))
+    return [found for folder in there if (found := seed_folder(folder, number)).is_dir()]
+
+
+def present_seeds(results: Path) -> int:
+    """Return how many networks of the last run there are for each fold and stream; before the evaluation, 1."""
+    metrics = results / "evaluation" / "metrics.json"
+    return json.loads(metrics.read_text(encoding="utf-8"))["seeds"]["count"] if metrics.exists() else 1
+
+
+def model_folder(dataset: str, fold: str, stream: str, number: int = 1) -> str:
+    """Return where a fold's network is: the first seed's in the stream's folder, the others' each in one below it."""
+    folder = f"results/{dataset}/models/{fold}/{stream}"
+    return folder if number == 1 else f"{folder}/seed-{number}"

@@ -1,0 +1,37 @@
+"""The version of each stage's output. Bump one when that output changes its meaning: only then is it built anew.
+
+They stand apart from the stages because the Snakefile, which is read in every job, imports them.
+"""
+
+INDEX = 1
+# Which pictures the same settings of the demo draw.
+SYNTH = 1
+KEYPOINTS = 1
+# What the extractor finds: part of what the store is addressed by, too.
+EXTRACTOR = 2
+# Which keypoints come of the same imported files.
+IMPORT = 1
+TENSORS = 2
+MANIFEST = 1
+DUPLICATES = 2
+FOLDS = 2
+TRAIN = 3
+# What each kind of network computes from its weights: those of another version are refused.
+NETWORK = {"aagcn": 1, "light": 2}
+BASELINES = 2
+EVALUATE = 5
+REPORT = 7
+
+
+def training(network: str) -> list[int]:
+    """Return the versions that a training of this kind of network depends on."""
+    return [TRAIN, NETWORK[network]]
+
+
+def installed() -> dict[str, str]:
+    """Return the versions of what computes the results: Python, signfold and the libraries that matter."""
+    import platform
+    from importlib.metadata import version
+
+    names = ("signfold", "mediapipe", "opencv-python-headless", "numpy", "scipy", "scikit-learn", "torch", "snakemake")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}

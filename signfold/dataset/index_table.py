@@ -1,0 +1,27 @@
+"""The index as a table: `index.parquet`, and the list of what was left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from signfold.core import files, versions
+from signfold.dataset.index import COLUMNS, Index, shard_of
+
+
+def index_table(index: Index, shards: int) -> pa.Table:
+    """Return the rows of `index.parquet`: one for each video."""
+    columns: dict[str, list[str | None]] = {name: [getattr(s, name) for s in index.samples] for name in COLUMNS}
+    columns["shard"] = [shard_of(sample.sample_id, shards) for sample in index.samples]
+    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+
+
+def write_index(index: Index, shards: int, out: Path, out_excluded: Path) -> None:
+    """Write `index.parquet` (one row a video) and `index.excluded.csv` (path, reason)."""
+    with files.atomic_write(out_excluded) as temporary:
+        printable = [(path.encode("utf-8", "backslashreplace").decode(), reason) for path, reason in index.excluded]
+        pd.DataFrame(printable, columns=["path", "reason"]).to_csv(temporary, index=False)
+    metadata = {"version": versions.INDEX, "shards": shards, "excluded": len(index.excluded)}
+    files.write_parquet(index_table(index, shards), out, metadata)

@@ -1,0 +1,1 @@
+"""Keypoints that other tools extracted: MediaPipe arrays, Kaggle's Parquet and `.pose` files, read and written."""

@@ -1,0 +1,105 @@
+"""MediaPipe Holistic as NumPy arrays: .npz and .npy of one or many clips, and folders with a .npy for each frame."""
+
+from __future__ import annotations
+
+import math
+import re
+import zipfile
+import zlib
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from signfold.core.clip import PARTS, Floats, Keypoints
+from signfold.core.errors import UnreadableFile
+from signfold.dataset.keypoint_files import ImportSettings, leading, member
+from signfold.formats.imported import Clip, without_absent
+
+
+def read(path: Path, sample_id: str, settings: ImportSettings) -> Clip:
+    """Read one clip.
+
+    Parameters
+    ----------
+    path
+        A .npz or .npy file, or a folder of frames.
+    sample_id
+        Its last part says which of the clips of an array (clips, frames, values) is wanted.
+    settings
+        How it is to be read.
+
+    Returns
+    -------
+    Clip
+        Zeros are missing parts.
+
+    Raises
+    ------
+    Unreadable
+        If the file is damaged or its array has another shape than is known.
+    """
+    if path.is_dir():
+        numbers, values = _frames(path)
+    else:
+        array = _array(path, path.stat().st_mtime_ns)
+        values = array[int(sample_id.rsplit("/", 1)[-1])] if array.ndim == 3 else array
+        numbers = np.arange(len(values), dtype=np.float64)
+    times = (numbers - numbers[:1]) * 1000.0 / settings.fps
+    width, height = settings.size
+    return Clip(split(values, times, settings), width, height, settings.fps, values.nbytes)
+
+
+def split(values: Floats, times: Floats, settings: ImportSettings) -> Keypoints:
+    """Return the keypoints in frames of values (T, F), F one of `sources.LAYOUTS`; `times` (T,) are milliseconds."""
+    parts, start = {}, 0
+    for part, joints, size in settings.layout(values.shape[1]):
+        block = values[:, start : start + joints * size].reshape(len(values), joints, size)
+        start += joints * size
+        if part in PARTS:
+            parts[part] = without_absent(block, PARTS[part][1])
+    return Keypoints(times, **parts)
+
+
+# Clips of one file follow one another, so that the last file is all that is worth keeping.
+@lru_cache(maxsize=1)
+def _array(path: Path, modified: int) -> Floats:
+    return _flat(path, _load(path))
+
+
+def _load(path: Path) -> Floats:
+    name = member(path)[0] if path.suffix.lower() == ".npz" else None
+    try:
+        if name is None:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        with np.load(path, allow_pickle=False) as archive:
+            return archive[name]
+    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise UnreadableFile(f"{path}: damaged ({error}); copy it again") from None
+
+
+def _flat(path: Path, array: Floats) -> Floats:
+    """Return an array with a frame's values on its last axis."""
+    outer = leading(path, array.shape)
+    return array.reshape(*outer, math.prod(array.shape[len(outer) :]))
+
+
+def _frames(folder: Path) -> tuple[Floats, Floats]:
+    """Return the numbers and values (T, F) of a folder's frames, in the order of the numbers in their names."""
+    files = {_number(file): file for file in sorted(folder.iterdir()) if file.suffix.lower() == ".npy"}
+    numbers = sorted(files)
+    frames = [_flat(files[number], _load(files[number])) for number in numbers]
+    for number, frame in zip(numbers, frames, strict=True):
+        if frame.shape != frames[0].shape or frame.ndim != 1:
+            raise UnreadableFile(
+                f"{files[number]}: found an array of shape {frame.shape} among frames of shape {frames[0].shape}; "
+                "expected one frame a file, all alike"
+            )
+    return np.array(numbers, np.float64), np.stack(frames)
+
+
+def _number(file: Path) -> int:
+    digits = re.findall(r"\d+", file.stem)
+    if not digits:
+        raise UnreadableFile(f"{file}: no frame number in the name; expected 0.npy, 1.npy, ... or frame_000.npy, ...")
+    return int(digits[-1])

@@ -1,0 +1,1 @@
+"""Trained networks used on new videos."""

@@ -1,0 +1,186 @@
+"""Recognise the signs in new videos with the networks of all folds together."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from signfold.core.clip import Extraction, Floats
+from signfold.core.errors import SignfoldError
+from signfold.core.files import atomic_write, read_metadata
+from signfold.core.results import present_models, present_seeds, shard_files
+from signfold.core.settings import KeypointSettings, TensorSettings
+from signfold.dataset import index
+from signfold.evaluation.fusion import fuse
+from signfold.keypoints.cache import Cache, file_digest
+from signfold.keypoints.extract import holistic_of
+from signfold.models.aagcn import AAGCN
+from signfold.models.io import load_model, predict_logits
+from signfold.tensors.build import clip_tensor
+
+BEST = 5
+METRICS = Path("evaluation", "metrics.json")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The networks of a dataset's folds and streams.
+
+    Parameters
+    ----------
+    networks
+        (network, its metadata) by fold and number of the seed, then stream.
+    labels, glosses
+        K of each, by class id.
+    fusion
+        The weight of each stream, by fold and number of the seed.
+    """
+
+    networks: Mapping[tuple[str, int], Mapping[str, tuple[AAGCN, dict[str, Any]]]]
+    labels: Sequence[str]
+    glosses: Sequence[str]
+    fusion: Mapping[tuple[str, int], Mapping[str, float]]
+
+    @property
+    def tensors(self) -> TensorSettings:
+        """How clips must be brought to tensors."""
+        streams = next(iter(self.networks.values()))
+        return TensorSettings(**next(iter(streams.values()))[1]["tensors"]["settings"])
+
+    def probabilities(self, tensor: Floats) -> Floats:
+        """Return (K,) probabilities of a clip's (C, T, V) tensor: streams fused, then the mean over folds and seeds."""
+        folds = [
+            fuse({stream: predict_logits(*net, tensor[None]) for stream, net in streams.items()}, self.fusion[key])
+            for key, streams in self.networks.items()
+        ]
+        return np.mean(folds, axis=0)[0]
+
+
+def extraction_settings(results: Path) -> KeypointSettings:
+    """Return how the run extracted keypoints, as its files say.
+
+    Raises
+    ------
+    SignfoldError
+        If the run has not come to its end, or its keypoints were imported.
+    """
+    shards, metrics = shard_files(results, "keypoints", ".videos.parquet"), results / METRICS
+    if not shards or not metrics.is_file():
+        raise SignfoldError(f"{results}: no finished run; run `snakemake --cores all {results}/report.html` first")
+    about = read_metadata(shards[0])
+    if "options" not in about:
+        raise SignfoldError(f"{results}: its keypoints were imported; videos need a run on videos")
+    known = {field.name for field in fields(KeypointSettings)}
+    options = {key: value for key, value in (about["options"] | about).items() if key in known}
+    return KeypointSettings(**options)
+
+
+def load_ensemble(results: Path) -> Ensemble:
+    """Load the networks that are under `results/{dataset}/models`, and the weights that their streams are fused with.
+
+    Raises
+    ------
+    SignfoldError
+        If there are none, or they do not know the same classes or tensors.
+    """
+    networks: dict[tuple[str, int], dict[str, tuple[AAGCN, dict[str, Any]]]] = {}
+    for number in range(1, present_seeds(results) + 1):
+        for folder in present_models(results, number):
+            fold, stream = folder.relative_to(results / "models").parts[:2]
+            networks.setdefault((fold, number), {})[stream] = load_model(folder)
+    if not networks or not (results / METRICS).is_file():
+        raise SignfoldError(f"{results}: no trained networks; run `snakemake --cores all {results}/report.html` first")
+    metadata = [about for streams in networks.values() for _, about in streams.values()]
+    for key in ("classes", "tensors"):
+        if any(about[key] != metadata[0][key] for about in metadata):
+            raise SignfoldError(f"{results}/models: the networks differ in their {key}; run the workflow to its end")
+    labels = metadata[0]["classes"]
+    used = json.loads((results / METRICS).read_text(encoding="utf-8"))["fusion_by_fold"]
+    fusion = {(fold, number): used[number - 1][fold] for fold, number in networks}
+    return Ensemble(networks, labels, _glosses(results / "classes.csv", labels), fusion)
+
+
+def _glosses(file: Path, labels: Sequence[str]) -> list[str]:
+    """Return the gloss of each label, or the label itself."""
+    if not file.is_file():
+        return list(labels)
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    known = dict(zip(table["label"], table["gloss"], strict=True))
+    return [known.get(label) or label for label in labels]
+
+
+def videos_in(paths: Sequence[Path]) -> list[Path]:
+    """Return the videos among files and below folders.
+
+    Raises
+    ------
+    SignfoldError
+        If there are none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        found += [path / name for name in index.files_below(path)] if path.is_dir() else [path]
+    videos = [path for path in found if path.suffix.lower() in index.VIDEO_SUFFIXES]
+    if not videos:
+        raise SignfoldError(f"{', '.join(map(str, paths))}: no videos ({' '.join(sorted(index.VIDEO_SUFFIXES))})")
+    return videos
+
+
+def predict(results: Path, paths: Sequence[Path], out: Path, store: Cache) -> pd.DataFrame:
+    """Recognise the signs in videos, and write them as a table.
+
+    Parameters
+    ----------
+    results
+        `results/{dataset}` of a finished run.
+    paths
+        Videos, or folders of videos.
+    out
+        The CSV: video, status, label, gloss, probability, and `best`, the likeliest signs with their probabilities.
+    store
+        Where extractions are kept.
+
+    Returns
+    -------
+    DataFrame
+        What was written.
+
+    Raises
+    ------
+    SignfoldError
+        If there are no networks or no videos.
+    """
+    keypoints, ensemble = extraction_settings(results), load_ensemble(results)
+    rows = []
+    for video in tqdm(videos_in(paths), unit="video", desc="predict"):
+        found = store.extraction(video, file_digest(video)[0], holistic_of(keypoints))
+        rows.append({"video": str(video), **_row(ensemble, found)})
+    table = pd.DataFrame(rows)
+    with atomic_write(out) as temporary:
+        table.to_csv(temporary, index=False, quoting=csv.QUOTE_MINIMAL)
+    return table
+
+
+def _row(ensemble: Ensemble, found: Extraction) -> dict[str, Any]:
+    if found.status != "ok":
+        return {"status": f"{found.status}: {found.error}", "label": "", "gloss": "", "probability": None, "best": ""}
+    tensor, _ = clip_tensor(found.keypoints, found.width, found.height, ensemble.tensors)
+    probabilities = ensemble.probabilities(tensor)
+    order = np.argsort(-probabilities, kind="stable")[:BEST]
+    return {
+        "status": "ok",
+        "label": ensemble.labels[order[0]],
+        "gloss": ensemble.glosses[order[0]],
+        "probability": round(float(probabilities[order[0]]), 4),
+        "best": "; ".join(f"{ensemble.glosses[k]} {probabilities[k]:.3f}" for k in order),
+    }

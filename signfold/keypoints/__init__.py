@@ -1,0 +1,1 @@
+"""Videos to keypoints: MediaPipe Holistic, one video at a time, through a cache; keypoints imported and exported."""

@@ -1,0 +1,83 @@
+"""Keypoints of a shard: each of its videos from the store, extracted first where it is not there yet."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from tqdm import tqdm
+
+from signfold.core import files, versions
+from signfold.core.clip import FRAMES_SCHEMA, PARTS, VIDEOS_SCHEMA, Extraction, seen, to_table
+from signfold.core.errors import SignfoldError
+from signfold.core.settings import KeypointSettings
+from signfold.core.skeleton import HAND, POSE
+from signfold.dataset.index import Sample
+from signfold.keypoints.cache import Cache, file_digest
+from signfold.keypoints.holistic import Holistic
+
+log = logging.getLogger(__name__)
+
+
+def holistic_of(settings: KeypointSettings) -> Holistic:
+    """Return the extractor that finds keypoints as `settings` say."""
+    return Holistic(settings.min_detection_confidence, settings.min_tracking_confidence, settings.max_seconds)
+
+
+def extract_shard(
+    samples: Sequence[Sample], out: Path, out_videos: Path, store: Cache, settings: KeypointSettings
+) -> None:
+    """Write the keypoints of one shard.
+
+    Parameters
+    ----------
+    samples
+        The shard's part of the index.
+    out, out_videos
+        `keypoints/{shard}.parquet`, one row a frame, and `keypoints/{shard}.videos.parquet`, one row a video.
+    store
+        Where extractions are kept.
+    settings
+        See there.
+
+    Raises
+    ------
+    SignfoldError
+        If a video cannot be read from disk, or is bad and `on_bad_video` is `fail`. All other videos of the shard are
+        in the store by then, so that nothing is done twice.
+    """
+    extractor = holistic_of(settings)
+    tables, videos, failures = [], [], []
+    for sample in tqdm(samples, desc=out.stem, unit="video", mininterval=1.0):
+        try:
+            sha256, size = file_digest(sample.path)
+            found = store.extraction(sample.path, sha256, extractor)
+        except (OSError, SignfoldError) as error:
+            failures.append(f"{sample.path}: {error}")
+            continue
+        if found.error:
+            log.warning("%s: %s: %s", sample.path, found.status, found.error)
+        if found.status != "ok" and settings.on_bad_video == "fail":
+            failures.append(f"{sample.path}: {found.status}: {found.error}")
+        tables.append(to_table(sample.sample_id, found.keypoints))
+        videos.append(_video_row(sample.sample_id, sha256, size, found))
+    if failures:
+        raise SignfoldError("\n".join([f"{out.stem}: {len(failures)} videos stop the run:", *failures]))
+    metadata = _metadata(extractor)
+    files.write_parquet(pa.concat_tables([FRAMES_SCHEMA.empty_table(), *tables]), out, metadata)
+    files.write_parquet(pa.Table.from_pylist(videos, schema=VIDEOS_SCHEMA), out_videos, metadata)
+
+
+def _video_row(sample_id: str, sha256: str, size: int, found: Extraction) -> dict[str, Any]:
+    counts = {f"frames_{part}": int(seen(getattr(found.keypoints, part)).sum()) for part in PARTS}
+    about = {name: getattr(found, name) for name in ("width", "height", "fps", "status", "error")}
+    return {"sample_id": sample_id, "sha256": sha256, "bytes": size, "frames": len(found.keypoints)} | counts | about
+
+
+def _metadata(extractor: Holistic) -> dict[str, Any]:
+    joints = {"pose": POSE, "left_hand": HAND, "right_hand": HAND}
+    about = {"version": versions.KEYPOINTS, "joints": joints, "max_seconds": extractor.max_seconds}
+    return about | extractor.description()

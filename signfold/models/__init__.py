@@ -1,0 +1,1 @@
+"""The networks, their layers and graph, and the files that hold trained weights."""

@@ -1,0 +1,179 @@
+"""From keypoints to what the network sees: float32 (N, C, T, V), NaN where a joint is missing.
+
+A clip goes through: dominant hand, resting hand, repair, normalisation, channels, resampling. Nothing depends on other
+clips. A joint is missing in all channels of a frame or in none; it is never a number. Pose joints of low visibility
+keep the place that MediaPipe gives them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from signfold.core import versions
+from signfold.core.clip import PARTS, Floats, Keypoints, read_clips, seen
+from signfold.core.errors import SignfoldError
+from signfold.core.files import atomic_write, read_parquet, write_parquet
+from signfold.core.settings import TensorSettings
+from signfold.core.skeleton import JOINTS, SIDES, layout
+from signfold.tensors.channels import channels_of
+from signfold.tensors.hands import mirror, signing, use_of_hands, without
+from signfold.tensors.imputation import impute, longest_gap
+from signfold.tensors.normalise import normalise, palm, reference
+from signfold.tensors.resample import clock, pad, uniform
+
+TABLE_SCHEMA = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("sha256", pa.string()),
+        ("frames", pa.int32()),
+        ("duration_ms", pa.float64()),
+        ("seen_left", pa.float32()),
+        ("seen_right", pa.float32()),
+        ("seen_any", pa.float32()),
+        ("imputed_left", pa.float32()),
+        ("imputed_right", pa.float32()),
+        ("resting_left", pa.bool_()),
+        ("resting_right", pa.bool_()),
+        ("longest_gap", pa.int32()),
+        ("mirrored", pa.bool_()),
+        ("first_frame", pa.int32()),
+        ("last_frame", pa.int32()),
+    ]
+)
+
+
+def repaired(keypoints: Keypoints, times: Floats, settings: TensorSettings) -> Keypoints:
+    """Return the clip with every part repaired as `settings` say."""
+    parts = {part: impute(getattr(keypoints, part), times, settings.repair, settings.ends) for part in PARTS}
+    return replace(keypoints, **parts)
+
+
+def clip_tensor(
+    keypoints: Keypoints, width: int, height: int, settings: TensorSettings
+) -> tuple[Floats, dict[str, Any]]:
+    """Return a clip as the network sees it, and what happened on the way.
+
+    Parameters
+    ----------
+    keypoints
+        T frames, at least one, as detected.
+    width, height
+        Of the picture, in pixels.
+    settings
+        What is wanted.
+
+    Returns
+    -------
+    tensor
+        (C, T, V) float32.
+    facts
+        The columns of `TABLE_SCHEMA` but for name and digest. Left and right are the signer's own, whether or not
+        the clip was mirrored.
+    """
+    aspect = height / width
+    span = signing(keypoints, aspect) if settings.span == "sign" else slice(0, len(keypoints))
+    sign = keypoints[span]
+    times = clock(sign.timestamps_ms)
+    use = use_of_hands(sign, aspect)
+    resting = {"keep": (), "mask": use.resting, "always": (use.other,)}[settings.rest]
+    mirrored = settings.dominant == "right" and use.dominant == "left"
+    shown = without(sign, resting)
+    facts = {
+        **_facts(keypoints, settings),
+        "mirrored": mirrored,
+        "first_frame": span.start,
+        "last_frame": span.stop - 1,
+    }
+    facts |= {f"resting_{side}": side in use.resting for side in SIDES}
+    shown = mirror(shown) if mirrored else shown
+    values = _joints_in_time(shown, times, aspect, settings)
+    fit = uniform(values, times, settings.frames) if settings.resample == "uniform" else pad(values, settings.frames)
+    return fit.astype(np.float32), facts
+
+
+def _joints_in_time(keypoints: Keypoints, times: Floats, aspect: float, settings: TensorSettings) -> Floats:
+    """Return the (C, T, V) of a clip's own T frames, repaired and normalised."""
+    joints = layout(settings.layout).joints
+    whole_clip = repaired(keypoints, times, settings)
+    points = np.concatenate([whole_clip.pose[..., :3], whole_clip.left_hand, whole_clip.right_hand], axis=1)
+    points = points[:, [JOINTS.index(joint) for joint in joints]]
+    unit = 1.0
+    if settings.normalise == "shoulders":
+        origin, unit = reference(keypoints, aspect)
+        points = normalise(points, origin, unit, aspect)
+    palms = {side: palm(getattr(keypoints, f"{side}_hand"), aspect) / unit for side in SIDES}
+    return channels_of(points, joints, settings.channels, palms)
+
+
+def _facts(keypoints: Keypoints, settings: TensorSettings) -> dict[str, Any]:
+    """Return what the detections say of a clip, of the signer's own left and right hand."""
+    hands = {side: seen(getattr(keypoints, f"{side}_hand")) for side in SIDES}
+    facts: dict[str, Any] = {
+        "frames": len(keypoints),
+        "duration_ms": float(keypoints.timestamps_ms[-1] - keypoints.timestamps_ms[0]),
+        "seen_any": (hands["left"] | hands["right"]).mean(),
+        "longest_gap": max(longest_gap(known) for known in hands.values()),
+    }
+    for side, known in hands.items():
+        facts[f"seen_{side}"] = known.mean()
+        filled = settings.repair != "none" or not known.any()
+        facts[f"imputed_{side}"] = 1 - known.mean() if filled else 0.0
+    return facts
+
+
+def build_tensors(
+    keypoints_file: str | Path,
+    videos_file: str | Path,
+    out_npy: str | Path,
+    out_table: str | Path,
+    settings: TensorSettings,
+) -> None:
+    """Write the tensors of a shard's usable clips, and the table that names their rows.
+
+    Parameters
+    ----------
+    keypoints_file, videos_file
+        `keypoints/{shard}.parquet` and `keypoints/{shard}.videos.parquet`.
+    out_npy
+        float32 (N, C, T, V), in the order of the keypoints file; N may be 0.
+    out_table
+        N rows of `TABLE_SCHEMA` in the same order, with layout, joints, channels, frames and settings as metadata.
+    settings
+        What the network is shown.
+
+    Raises
+    ------
+    SignfoldError
+        If a clip with status `ok` has no frame in the keypoints file.
+    """
+    videos = {row["sample_id"]: row for row in read_parquet(videos_file).to_pylist() if row["status"] == "ok"}
+    tensors: list[Floats] = []
+    rows: list[dict[str, Any]] = []
+    for sample_id, keypoints in read_clips(keypoints_file):
+        if sample_id in videos:
+            video = videos.pop(sample_id)
+            tensor, facts = clip_tensor(keypoints, video["width"], video["height"], settings)
+            tensors.append(tensor)
+            rows.append({"sample_id": sample_id, "sha256": video["sha256"], **facts})
+    if videos:
+        raise SignfoldError(
+            f"{keypoints_file}: no frame of {next(iter(videos))!r}, which {videos_file} lists as ok; expected frames "
+            f"of {len(videos)} more videos. Delete both files and run the keypoints stage again"
+        )
+    joints = layout(settings.layout).joints
+    shape = (len(tensors), len(settings.channels), settings.frames, len(joints))
+    with atomic_write(out_npy) as temporary, temporary.open("wb") as file:
+        np.save(file, np.array(tensors, dtype=np.float32).reshape(shape))
+    metadata = {
+        "version": versions.TENSORS,
+        "settings": asdict(settings),
+        "layout": settings.layout,
+        "frames": settings.frames,
+    }
+    metadata |= {"joints": list(joints), "channels": list(settings.channels)}
+    write_parquet(pa.Table.from_pylist(rows, schema=TABLE_SCHEMA), out_table, metadata)

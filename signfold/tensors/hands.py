@@ -1,0 +1,121 @@
+"""Which hand signs, which one rests, and the mirror image of a signer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from signfold.core.clip import Floats, Keypoints, seen
+from signfold.core.skeleton import HAND, POSE, SIDES, mirrored
+
+# A clip counts as left-handed if the left hand is used this many times as much as the right, and a little more: signs
+# of two equal hands, one of which is lost now and then, must not be mirrored by chance.
+TIMES, MORE = 1.5, 0.05
+# A hand used less than this, and less than half as much as the other, rests.
+RESTING = 0.25
+# A wrist no lower than this below its elbow, in shoulder widths, is raised: signers hold their forearms about level.
+LOWERED = 0.1
+
+
+@dataclass(frozen=True)
+class HandUse:
+    """How much each hand does in a clip, 0 to 1 (see `use_of_hands`)."""
+
+    left: float
+    right: float
+
+    @property
+    def dominant(self) -> str:
+        """The side that signs: the left only where it is used clearly more than the right."""
+        return "left" if self.left > TIMES * self.right + MORE else "right"
+
+    @property
+    def other(self) -> str:
+        """The side that is not the dominant one."""
+        return "right" if self.dominant == "left" else "left"
+
+    @property
+    def resting(self) -> tuple[str, ...]:
+        """The side that does nothing throughout the clip, if there is one. Never the dominant one."""
+        used, most = getattr(self, self.other), getattr(self, self.dominant)
+        return (self.other,) if used < min(RESTING, most / 2) else ()
+
+
+def use_of_hands(keypoints: Keypoints, aspect: float) -> HandUse:
+    """Judge how much each hand is used: detected, and raised, averaged over the clip's frames.
+
+    A frame counts 0 if the hand was not detected, else by the height of its wrist over its elbow: 0.5 for level, 1
+    from half a shoulder width above, 0 from half a shoulder width below. Without a pose, detection alone counts.
+
+    Signing lifts the forearm and brings the hand before the camera. Motion says less: a hanging hand that
+    is lost and found again "moves" most.
+
+    Parameters
+    ----------
+    keypoints
+        As detected.
+    aspect
+        Height over width of the picture.
+    """
+    width = _shoulder_width(keypoints, aspect)
+    return HandUse(*(_use(keypoints, side, aspect, width) for side in SIDES))
+
+
+def _shoulder_width(keypoints: Keypoints, aspect: float) -> float:
+    """Return the median distance between the shoulders, in picture widths; NaN without a pose."""
+    shoulders = keypoints.pose[:, [POSE.index("left_shoulder"), POSE.index("right_shoulder")], :2]
+    widths = np.linalg.norm((shoulders[:, 0] - shoulders[:, 1]) * np.array([1.0, aspect]), axis=1)
+    return float(np.median(widths[~np.isnan(widths)])) if seen(keypoints.pose).any() else np.nan
+
+
+def _use(keypoints: Keypoints, side: str, aspect: float, width: float) -> float:
+    hand = keypoints.left_hand if side == "left" else keypoints.right_hand
+    elbow = keypoints.pose[:, POSE.index(f"{side}_elbow"), 1]
+    height = (elbow - hand[:, HAND.index("wrist"), 1]) * aspect / max(width, 1e-6)
+    raised = np.where(np.isnan(height), 1.0, np.clip(0.5 + height, 0.0, 1.0))
+    return float(np.where(seen(hand), raised, 0.0).mean())
+
+
+def signing(keypoints: Keypoints, aspect: float) -> slice:
+    """Return the frames from the first to the last in which a wrist of the pose is raised: all where none ever is.
+
+    Clips begin and end with hanging arms, some for most of their length; a sign is between. Frames between two raised
+    ones stay, whatever the hands do in them.
+
+    Parameters
+    ----------
+    keypoints
+        As detected.
+    aspect
+        Height over width of the picture.
+    """
+    arms = [(POSE.index(f"{side}_elbow"), POSE.index(f"{side}_wrist")) for side in SIDES]
+    heights = [keypoints.pose[:, elbow, 1] - keypoints.pose[:, wrist, 1] for elbow, wrist in arms]
+    raised = np.stack(heights) * aspect > -LOWERED * _shoulder_width(keypoints, aspect)
+    frames = np.flatnonzero(raised.any(axis=0))
+    return slice(int(frames[0]), int(frames[-1]) + 1) if len(frames) else slice(0, len(keypoints))
+
+
+def without(keypoints: Keypoints, sides: Iterable[str]) -> Keypoints:
+    """Return the clip with the hands of these sides missing throughout."""
+    hands = {f"{side}_hand": np.full_like(keypoints.left_hand, np.nan) for side in sides}
+    return replace(keypoints, **hands)
+
+
+def mirror(keypoints: Keypoints) -> Keypoints:
+    """Return the clip as a mirror shows it: x becomes 1 - x, and left and right change names, in pose and hands."""
+    swap = [POSE.index(mirrored(name)) for name in POSE]
+    return replace(
+        keypoints,
+        pose=_flipped(keypoints.pose[:, swap]),
+        left_hand=_flipped(keypoints.right_hand),
+        right_hand=_flipped(keypoints.left_hand),
+    )
+
+
+def _flipped(part: Floats) -> Floats:
+    flipped = part.copy()
+    flipped[..., 0] = 1 - flipped[..., 0]
+    return flipped

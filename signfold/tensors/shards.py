@@ -1,0 +1,99 @@
+"""Tensors of many shards, read through memory maps."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signfold.core import files
+from signfold.core.errors import SignfoldError
+from signfold.core.skeleton import Layout, layout
+
+# Each mapped file holds a descriptor, and 1,024 is what a process may usually have.
+MOST_OPEN = 256
+
+
+class _Rows(Protocol):
+    """N samples and where their tensors are: (N,) source ids, shards, rows in them, and digests of the videos."""
+
+    @property
+    def source_id(self) -> NDArray[Any]: ...
+    @property
+    def shard(self) -> NDArray[Any]: ...
+    @property
+    def row(self) -> NDArray[np.int64]: ...
+    @property
+    def sha256(self) -> NDArray[Any]: ...
+
+
+class Shards:
+    """Tensors of many shards, memory-mapped: only the rows of a batch are ever in memory.
+
+    Parameters
+    ----------
+    paths
+        The shards' `.npy` files, each with its `.parquet` beside it.
+
+    Raises
+    ------
+    SignfoldError
+        If shards disagree about layout, channels, joints or frames.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths = {path.stem: path for path in paths}
+        self._array = functools.lru_cache(MOST_OPEN)(self._mapped)
+        self.metadata: dict[str, Any] = {}
+        for path in self._paths.values():
+            metadata = files.read_metadata(path.with_suffix(".parquet"))
+            if self.metadata and metadata != self.metadata:
+                differing = [key for key in self.metadata if metadata.get(key) != self.metadata[key]]
+                raise SignfoldError(
+                    f"{path}: {', '.join(differing)} differ from the other shards'; delete it and run again"
+                )
+            self.metadata = metadata
+        if not self.metadata:
+            raise SignfoldError("training was given no tensors; run the tensor stage first")
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The C channel names."""
+        return tuple(self.metadata["channels"])
+
+    @property
+    def layout(self) -> Layout:
+        """Whose joints the last axis holds."""
+        return layout(self.metadata["layout"])
+
+    def check(self, samples: _Rows) -> None:
+        """Raise unless each sample's row holds that sample, by digest."""
+        of_shard: dict[str, list[int]] = {}
+        for i, shard in enumerate(samples.shard):
+            of_shard.setdefault(shard, []).append(i)
+        for shard, own in sorted(of_shard.items()):
+            if shard not in self._paths:
+                raise SignfoldError(f"shard {shard!r} of {samples.source_id[own[0]]!r} was not given")
+            path = self._paths[shard].with_suffix(".parquet")
+            digests = files.read_parquet(path)["sha256"].to_pylist()
+            for i in own:
+                row = samples.row[i]
+                if row >= len(digests) or digests[row] != samples.sha256[i]:
+                    raise SignfoldError(
+                        f"{path}: row {row} is not {samples.source_id[i]!r} as the fold says; "
+                        "run the manifest and the folds again"
+                    )
+
+    def read(self, shards: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the named rows, shape (N, C, T, V), NaN where missing."""
+        found = np.empty((len(rows), *self._array(shards[0]).shape[1:]), np.float32)
+        for i, (shard, row) in enumerate(zip(shards, rows, strict=True)):
+            found[i] = self._array(shard)[row]
+        return found
+
+    def _mapped(self, shard: str) -> NDArray[np.float32]:
+        return np.load(self._paths[shard], mmap_mode="r")

@@ -1,0 +1,1 @@
+"""Pictures of a clip with its skeleton: contact sheets and films."""

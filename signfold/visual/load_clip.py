@@ -1,0 +1,145 @@
+"""`signfold view`: finds a clip and what was found in it, and writes a film or a contact sheet of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from signfold.core import files
+from signfold.core.clip import Extraction, empty_keypoints, read_clips
+from signfold.core.errors import SignfoldError
+from signfold.core.results import frames_of, shard_files
+from signfold.core.settings import TensorSettings
+from signfold.keypoints.cache import Cache, file_digest
+from signfold.keypoints.holistic import Holistic
+from signfold.visual.contact_sheet import ClipView, Picture, film, sheet
+
+IMAGES, FILMS = (".png", ".jpg", ".jpeg"), (".mp4",)
+
+
+def clip_of_video(path: Path, store: Path) -> ClipView:
+    """Return a video with its keypoints: from the store if they are there, else extracted now.
+
+    Parameters
+    ----------
+    path
+        The video.
+    store
+        The store's folder. Where there is none, none is made.
+
+    Raises
+    ------
+    SignfoldError
+        If the file is not there.
+    """
+    if not path.is_file():
+        raise SignfoldError(f"{path}: no such video; give a file, or a sample id with --results")
+    extractor = Holistic()
+    found = (
+        Cache(store).extraction(path, file_digest(path)[0], extractor) if store.is_dir() else extractor.extract(path)
+    )
+    return ClipView(path.name, path, found, TensorSettings())
+
+
+def clip_of_results(name: str, results: Path) -> ClipView:
+    """Return a clip of a dataset with the keypoints that were extracted of it, repaired as its tensors are.
+
+    Parameters
+    ----------
+    name
+        A sample id, or a video file with the content of one.
+    results
+        `results/{dataset}`.
+
+    Raises
+    ------
+    SignfoldError
+        If there is none such, or it has not been extracted yet.
+    """
+    index = {row["sample_id"]: row["path"] for row in files.read_parquet(results / "index.parquet").to_pylist()}
+    is_file = name not in index and Path(name).is_file()
+    key, wanted = ("sha256", file_digest(name)[0]) if is_file else ("sample_id", name)
+    for shard in shard_files(results, "keypoints", ".videos.parquet"):
+        for row in files.read_parquet(shard).to_pylist():
+            if row[key] == wanted and row["sample_id"] in index:
+                path = Path(name if is_file else index[name])
+                return ClipView(row["sample_id"], path, _extraction(shard, row), _settings(results))
+    raise SignfoldError(f"{results}: no keypoints of {name!r}; give a sample id of its index, or leave --results out")
+
+
+def _extraction(videos_file: Path, row: dict[str, Any]) -> Extraction:
+    clips = dict(read_clips(frames_of(videos_file)))
+    about = {name: row[name] for name in ("width", "height", "fps", "status", "error")}
+    return Extraction(clips.get(row["sample_id"], empty_keypoints()), **about)
+
+
+def _settings(results: Path) -> TensorSettings:
+    """Return how the dataset's tensors were made, or the default."""
+    for shard in shard_files(results, "tensors", ".parquet"):
+        return TensorSettings(**files.read_metadata(shard)["settings"])
+    return TensorSettings()
+
+
+def write_view(clip: ClipView, out: Path) -> None:
+    """Write a clip as a film or a contact sheet, by the ending of `out`.
+
+    Parameters
+    ----------
+    clip
+        What to show.
+    out
+        .png or .jpg: a contact sheet. .mp4: a film of MPEG-4 part 2 at the clip's mean rate.
+
+    Raises
+    ------
+    SignfoldError
+        If the ending is another, or nothing of the clip can be shown.
+    """
+    if out.suffix.lower() not in IMAGES + FILMS:
+        raise SignfoldError(f"{out}: ends in {out.suffix or 'nothing'}; give one of {', '.join(FILMS + IMAGES)}")
+    if not len(clip):
+        raise SignfoldError(f"{clip.name}: nothing to show; {clip.found.status}: {clip.found.error}")
+    with files.atomic_write(out) as temporary:
+        # OpenCV knows a format by the ending, which the temporary name has not.
+        named = temporary.with_name(temporary.name + out.suffix.lower())
+        try:
+            _write_film(clip, named) if out.suffix.lower() in FILMS else _write_image(clip, named)
+            named.replace(temporary)
+        finally:
+            named.unlink(missing_ok=True)
+
+
+def _write_image(clip: ClipView, path: Path) -> None:
+    path.write_bytes(encoded(sheet(clip), path.suffix))
+
+
+def encoded(picture: Picture, suffix: str, quality: int = 92) -> bytes:
+    """Return an RGB picture in the format of a file name's ending; `quality` is JPEG's, 0 to 100."""
+    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    # OpenCV warns of what a format does not know.
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in (".jpg", ".jpeg") else []
+    done, content = cv2.imencode(suffix, bgr, options)
+    if not done:
+        raise SignfoldError(f"{suffix}: OpenCV cannot write this format; choose .png")
+    return content.tobytes()
+
+
+def _write_film(clip: ClipView, path: Path) -> None:
+    times = clip.found.keypoints.timestamps_ms
+    span = (times[-1] - times[0]) / 1000
+    fps = float(np.clip((len(times) - 1) / span, 1, 240)) if span > 0 else clip.found.fps or 25.0
+    writer = None
+    try:
+        for picture in film(clip):
+            if writer is None:
+                size = picture.shape[1], picture.shape[0]
+                writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
+                if not writer.isOpened():
+                    raise SignfoldError(f"{path}: OpenCV cannot write MPEG-4 here; give a .png instead")
+            writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    finally:
+        if writer is not None:
+            writer.release()

@@ -1,0 +1,265 @@
+"""Promises of the evaluation: every clip once, and a headline that says how it came about."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_results import fake_results, rewrite, run_evaluate, seeded
+
+from signfold.core.errors import SignfoldError
+from signfold.core.files import read_parquet, write_json
+from signfold.core.settings import EvaluationSettings
+from signfold.evaluation.metrics import METRICS
+from signfold.evaluation.protocol import majority
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    root = fake_results(tmp_path_factory.mktemp("results"))
+    return root, run_evaluate(root)
+
+
+def test_every_clip_is_pooled_once(results: tuple[Path, dict]) -> None:
+    root, summary = results
+    manifest = read_parquet(root / "manifest.parquet").to_pandas()
+    pooled = read_parquet(root / "evaluation/predictions.parquet").to_pandas()
+    assert pooled["sample_id"].tolist() == manifest[manifest["copy"] == 0]["sample_id"].tolist()
+    assert summary["clips"] == len(pooled)
+    probabilities = np.stack(pooled["probabilities"])
+    np.testing.assert_array_equal(probabilities.argmax(1), pooled["predicted"])
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+
+
+def test_headline_is_the_pooled_share_and_says_how_it_came_about(results: tuple[Path, dict]) -> None:
+    root, summary = results
+    pooled = read_parquet(root / "evaluation/predictions.parquet").to_pandas()
+    for metric in METRICS:
+        assert summary[metric]["low"] <= summary[metric]["high"]
+    assert summary["top1"]["value"] == pytest.approx((pooled["predicted"] == pooled["class_id"]).mean())
+    assert summary["top1"]["value"] != pytest.approx(summary["spread"]["best_fold"]["top1"])
+    assert summary["protocol"] == (
+        "6 signers, 3 signer-wise folds, epoch chosen on validation signers, each test part scored once; "
+        "95 % interval: bootstrap over signers (200)"
+    )
+    assert (summary["interval"]["unit"], summary["interval"]["groups"]) == ("signer", 6)
+    assert summary["chance"] == pytest.approx(1 / 6)
+    assert 0 < summary["majority"] < 0.5
+    assert summary["spread"]["worst_signer"]["signer"] == "s02"
+
+
+def test_the_last_epoch_is_not_called_chosen(tmp_path: Path) -> None:
+    fake_results(tmp_path)
+    for path in tmp_path.glob("models/*/*/metrics.json"):
+        write_json(path, json.loads(path.read_text(encoding="utf-8")) | {"select": "last"})
+    assert "last epoch taken" in run_evaluate(tmp_path)["protocol"]
+
+
+def test_tables_agree_with_the_pool(results: tuple[Path, dict]) -> None:
+    root, summary = results
+    tables = {path.stem: pd.read_csv(path) for path in (root / "evaluation").glob("*.csv")}
+    assert set(tables) == {
+        "per_fold",
+        "per_signer",
+        "per_class",
+        "confusions",
+        "calibration",
+        "streams",
+        "label_audit",
+        "baselines",
+    }
+    right = round(summary["top1"]["value"] * summary["clips"])
+    for name in ("per_signer", "per_class"):
+        assert tables[name]["clips"].sum() == summary["clips"]
+        assert tables[name]["correct"].sum() == right
+    assert tables["confusions"]["count"].sum() == summary["clips"] - right
+    worst = tables["confusions"].iloc[0]
+    assert (worst["true_gloss"], worst["predicted_gloss"]) == ("thanks", "hello")
+    assert tables["per_fold"]["fold"].tolist() == ["fold-1", "fold-2", "fold-3"]
+
+
+def test_order_of_a_models_predictions_does_not_matter(results: tuple[Path, dict], tmp_path: Path) -> None:
+    root = tmp_path / "shuffled"
+    shutil.copytree(results[0], root)
+    for path in root.glob("models/*/*/predictions.parquet"):
+        rewrite(path, lambda table: table.sample(frac=1, random_state=0))
+    assert run_evaluate(root) == results[1]
+
+
+def test_majority_by_hand() -> None:
+    """Class 0 has most videos in training, class 1 only most copies: a test clip in two is of class 0."""
+    rows = [("train", 0, 0)] * 3 + [("train", 1, 0)] * 2 + [("train", 1, 1)] * 9 + [("test", 0, 0), ("test", 1, 0)]
+    table = pd.DataFrame(rows, columns=["role", "class_id", "copy"])
+    clips = table[table["role"] == "test"].assign(fold="fold-1")
+    assert majority({"fold-1": table}, clips) == 0.5
+    assert majority({"fold-1": table}, clips.assign(class_id=0)) == 1
+
+
+def test_streams_are_fused_and_shown_alone(tmp_path: Path) -> None:
+    fake_results(tmp_path, classes=8, streams=("joint", "bone"))
+    summary = run_evaluate(tmp_path)
+    table = pd.read_csv(tmp_path / "evaluation/streams.csv").set_index("stream")
+    assert table.index.tolist() == ["joint", "bone", "fusion"]
+    assert table.loc["fusion", "top1"] == pytest.approx(summary["top1"]["value"])
+    assert "joint + bone fused with fixed weights" in summary["protocol"]
+    alone = run_evaluate(tmp_path, EvaluationSettings(bootstrap=50, fusion=[1, 0, 1, 1]))
+    assert alone["top1"]["value"] == pytest.approx(table.loc["joint", "top1"])
+
+
+def test_weights_are_fitted_on_each_folds_validation_part_alone(tmp_path: Path) -> None:
+    fake_results(tmp_path, classes=8, streams=("joint", "bone"))
+    wanted = EvaluationSettings(bootstrap=50, fusion="validation")
+    summary = run_evaluate(tmp_path, wanted)
+    assert summary["fusion"] is None
+    (weights,) = summary["fusion_by_fold"]
+    assert set(weights) == {"fold-1", "fold-2", "fold-3"}
+    assert "joint + bone fused with weights fitted on validation" in summary["protocol"]
+
+    def scramble(role: str, fold: str) -> None:
+        def change(table: pd.DataFrame) -> pd.DataFrame:
+            rows = table["role"] == role
+            return table.assign(
+                logits=table["logits"].where(~rows, pd.Series([np.arange(8, dtype=np.float32)] * len(table)))
+            )
+
+        rewrite(tmp_path / f"models/{fold}/bone/predictions.parquet", change)
+
+    scramble("test", "fold-1")
+    assert run_evaluate(tmp_path, wanted)["fusion_by_fold"] == [weights]
+    scramble("val", "fold-2")
+    (changed,) = run_evaluate(tmp_path, wanted)["fusion_by_fold"]
+    assert {fold for fold in weights if changed[fold] != weights[fold]} == {"fold-2"}
+    assert changed["fold-2"]["bone"] < weights["fold-2"]["bone"]
+    rewrite(tmp_path / "folds/fold-3.parquet", lambda t: t.assign(role=t["role"].replace("val", "none")))
+    with pytest.raises(SignfoldError, match="fold-3 has no validation part"):
+        run_evaluate(tmp_path, wanted)
+
+
+def test_the_headline_is_the_mean_over_seeds_with_their_spread(tmp_path: Path) -> None:
+    tops = seeded(tmp_path, 3)
+    assert len(set(tops)) == 3
+    one, three = run_evaluate(tmp_path / "all"), run_evaluate(tmp_path / "all", seeds=3)
+    assert three["top1"]["value"] == pytest.approx(np.mean(tops))
+    assert three["seeds"]["values"]["top1"] == pytest.approx(tops)
+    assert three["seeds"]["sd"]["top1"] == pytest.approx(np.std(tops, ddof=1))
+    assert (one["seeds"]["count"], one["seeds"]["sd"]) == (1, None)
+    assert "each test part scored once, mean over 3 seeds;" in three["protocol"]
+    assert "seeds" not in one["protocol"]
+    assert three["spread"] == one["spread"], "tables are the first seed's"
+    assert three["baseline"]["gain"] == pytest.approx(np.mean(tops) - three["baseline"]["top1"])
+
+
+def test_seeds_together_are_scored_by_their_mean_probabilities(tmp_path: Path) -> None:
+    tops = seeded(tmp_path, 3)
+    run_evaluate(tmp_path / "all")
+    assert pd.read_csv(tmp_path / "all/evaluation/streams.csv").empty
+    run_evaluate(tmp_path / "all", seeds=3)
+    table = pd.read_csv(tmp_path / "all/evaluation/streams.csv").set_index("stream")["top1"]
+    alone = [pd.read_parquet(tmp_path / f"alone-{n}/evaluation/predictions.parquet") for n in range(3)]
+    together = np.mean([np.stack(each["probabilities"].tolist()) for each in alone], axis=0).argmax(1)
+    assert table["seeds together"] == pytest.approx((together == alone[0]["class_id"]).mean())
+    assert table["mean of the seeds"] == pytest.approx(np.mean(tops))
+    assert len(table) == 2
+    assert abs(table["seeds together"] - np.mean(tops)) > 1e-3
+
+
+def test_what_was_learnt_before_is_owned_up_to(tmp_path: Path) -> None:
+    fake_results(tmp_path)
+    assert run_evaluate(tmp_path)["pretrained"] is None
+    for path in tmp_path.glob("models/*/*/metrics.json"):
+        seen = {"pretrained": {"datasets": ["autsl"], "clips": 1200, "namesakes": ["p1"]}}
+        write_json(path, json.loads(path.read_text(encoding="utf-8")) | seen)
+    summary = run_evaluate(tmp_path)
+    assert summary["pretrained"] == seen["pretrained"]
+    told = "pre-trained on 1200 clips of autsl, none of them tested (test signers whose names are there too: 1)"
+    assert told in summary["protocol"]
+
+
+def test_unknown_signers_are_owned_up_to(tmp_path: Path) -> None:
+    fake_results(tmp_path, known_signers=False)
+    summary = run_evaluate(tmp_path)
+    assert summary["signers"] is None
+    assert summary["interval"]["unit"] == "clip"
+    assert summary["protocol"].startswith("Signers unknown")
+    assert "bootstrap over clips" in summary["protocol"]
+    assert pd.read_csv(tmp_path / "evaluation/per_signer.csv").empty
+
+
+def _roles(table: pd.DataFrame, old: str, new: str) -> pd.DataFrame:
+    """Give the first video of role `old` the role `new`."""
+    first = table.index[(table["role"] == old) & (table["copy"] == 0)][0]
+    table.loc[first, "role"] = new
+    return table
+
+
+def test_shared_signers_are_owned_up_to(tmp_path: Path) -> None:
+    fake_results(tmp_path)
+
+    def share(table: pd.DataFrame) -> pd.DataFrame:
+        return table.assign(signer=table["signer"].replace({"s00": "s01"}))
+
+    for path in (tmp_path / "folds").glob("*.parquet"):
+        rewrite(path, share)
+    summary = run_evaluate(tmp_path)
+    assert summary["signers_shared"]
+    assert "test signers also in training" in summary["protocol"]
+
+
+def _drop_first_test_clip(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(table.index[table["role"] == "test"][0])
+
+
+def _test_copy(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(role=table["role"].mask(table["copy"] == 1, "test"))
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("folds/fold-1.parquet", lambda t: _roles(t, "train", "test"), "test parts of fold-1 and"),
+        ("folds/fold-2.parquet", lambda t: _roles(t, "test", "none"), "in no test part"),
+        ("folds/fold-2.parquet", lambda t: t.assign(role="train"), "role test"),
+        ("folds/fold-2.parquet", _test_copy, "copy in the test part"),
+        ("models/fold-3/joint/predictions.parquet", _drop_first_test_clip, "fold has"),
+        ("models/fold-3/joint/predictions.parquet", lambda t: pd.concat([t, t]), "fold has"),
+        ("models/fold-3/joint/predictions.parquet", lambda t: t.assign(class_id=0), "class ids"),
+        ("models/fold-3/joint/predictions.parquet", lambda t: t.assign(logits=[[0.0]] * len(t)), "logits for"),
+        ("models/fold-3/joint/predictions.parquet", lambda t: t.assign(logits=[[np.inf] * 6] * len(t)), "finite"),
+    ],
+)
+def test_a_clip_scored_twice_or_not_at_all_stops(tmp_path: Path, file: str, change: object, message: str) -> None:
+    fake_results(tmp_path)
+    rewrite(tmp_path / file, change)
+    with pytest.raises(SignfoldError, match=message):
+        run_evaluate(tmp_path)
+
+
+def test_a_fold_without_a_stream_that_others_have_stops(tmp_path: Path) -> None:
+    fake_results(tmp_path, streams=("joint", "bone"))
+    (tmp_path / "models/fold-2/bone").rename(tmp_path / "bone")
+    with pytest.raises(SignfoldError, match=r"fold-2.*'bone'"):
+        run_evaluate(tmp_path)
+
+
+def test_official_split_leaves_the_rest_untested(tmp_path: Path) -> None:
+    fake_results(tmp_path)
+    for folder in ("folds", "models"):
+        for path in sorted((tmp_path / folder).glob("fold-*")):
+            if path.stem != "fold-1":
+                path.rename(tmp_path / f"{folder}-{path.name}")
+            else:
+                path.rename(path.with_name(path.name.replace("fold-1", "official")))
+    summary = run_evaluate(tmp_path)
+    assert summary["folds"] == ["official"]
+    assert summary["untested"] > 0
+    assert "official split" in summary["protocol"]
+
+
+def test_summary_is_plain_json(results: tuple[Path, dict]) -> None:
+    text = (results[0] / "evaluation/metrics.json").read_text(encoding="utf-8")
+    assert "NaN" not in text
+    assert json.loads(text) == results[1]

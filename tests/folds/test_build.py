@@ -1,0 +1,266 @@
+"""Signers apart: which clip has which role in which fold."""
+
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+from fold_data import clip, people, run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from signfold.core.errors import SignfoldError
+from signfold.core.files import read_metadata
+from signfold.core.settings import FoldSettings
+from signfold.folds.build import build_fold
+from signfold.folds.names import count_groups, fold_names
+from signfold.folds.stratify import assign_groups
+
+quick = settings(max_examples=50, deadline=None)
+
+
+def roles(fold):
+    return {name: row["role"] for name, row in fold.items()}
+
+
+def in_role(fold, role, column):
+    return {row[column] for row in fold.values() if row["role"] == role}
+
+
+def assert_apart(fold, column):
+    values = [in_role(fold, role, column) for role in ("train", "val", "test")]
+    assert sum(map(len, values)) == len(set().union(*values))
+    assert all(values)
+
+
+class TestNames:
+    def test_k_folds_or_one_per_group_where_there_are_fewer(self):
+        assert fold_names(20, FoldSettings(k=3)) == ["fold-1", "fold-2", "fold-3"]
+        assert fold_names(2, FoldSettings(k=10)) == ["fold-1", "fold-2"]
+        assert fold_names(9, FoldSettings(method="official")) == ["official"]
+
+    def test_groups_are_signers_and_each_clip_of_an_unknown_one(self):
+        assert count_groups(["ann", "bob", "ann", None, None], FoldSettings()) == 4
+        assert count_groups(["ann", "bob", "ann"], FoldSettings(group="sample")) == 3
+
+    def test_importing_them_is_cheap(self):
+        code = "import sys, signfold.folds.names; print(*{'numpy', 'pandas', 'pyarrow'} & set(sys.modules))"
+        assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.strip() == b""
+
+
+@st.composite
+def crowds(draw):
+    """Signers of several clips each, as (signer, class), and a number of parts for them."""
+    sizes = draw(st.lists(st.integers(1, 6), min_size=2, max_size=9))
+    clips = [(f"s{n}", draw(st.integers(0, 3))) for n, size in enumerate(sizes) for _ in range(size)]
+    return clips, draw(st.integers(1, len(sizes)))
+
+
+class TestDealing:
+    @quick
+    @given(crowds(), st.integers(0, 5), st.randoms())
+    def test_parts_are_a_partition_without_an_empty_one_and_row_order_does_not_matter(self, crowd, seed, random):
+        clips, parts = crowd
+        dealt = assign_groups(*zip(*clips, strict=True), parts, seed)
+        assert set(dealt) == {signer for signer, _ in clips}
+        assert set(dealt.values()) == set(range(parts))
+        shuffled = random.sample(clips, len(clips))
+        assert assign_groups(*zip(*shuffled, strict=True), parts, seed) == dealt
+
+    def test_sizes_are_even_where_they_can_be(self):
+        groups = [f"s{n}" for n in range(12) for _ in range(5)]
+        dealt = assign_groups(groups, [0] * 60, 4, 0)
+        assert set(Counter(dealt.values()).values()) == {3}
+
+    def test_classes_are_even_where_they_can_be(self):
+        clips = [(f"s{n}", n % 3) for n in range(12) for _ in range(5)]  # every signer knows one sign
+        dealt = assign_groups(*zip(*clips, strict=True), 4, 0)
+        for part in range(4):
+            assert {kind for signer, kind in clips if dealt[signer] == part} == {0, 1, 2}
+
+
+class TestSigners:
+    @pytest.mark.parametrize("k", [2, 3, 6, 10])
+    def test_signers_are_apart_and_each_is_tested_once(self, tmp_path, k):
+        found = run(tmp_path, people(), k=k)
+        assert len(found) == min(k, 6)
+        for fold in found.values():
+            assert_apart(fold, "signer")
+        tested = [name for fold in found.values() for name, role in roles(fold).items() if role == "test"]
+        assert sorted(tested) == sorted(row["sample_id"] for row in people())
+
+    def test_every_row_of_the_manifest_is_there_without_gloss(self, tmp_path):
+        for fold in run(tmp_path, people(), k=3).values():
+            assert list(fold) == [row["sample_id"] for row in people()]
+            assert "gloss" not in next(iter(fold.values()))
+
+    def test_stable_under_a_seed_and_row_order_and_another_under_another(self, tmp_path):
+        rows = people()
+        first = {name: roles(fold) for name, fold in run(tmp_path, rows, k=3).items()}
+        for order in (rows[::-1], sorted(rows, key=lambda row: row["label"])):
+            assert {name: roles(fold) for name, fold in run(tmp_path, order, k=3).items()} == first
+        others = [run(tmp_path, rows, seed, k=3) for seed in range(1, 4)]
+        assert any({name: roles(fold) for name, fold in other.items()} != first for other in others)
+
+    def test_the_same_bytes_again(self, tmp_path):
+        files = []
+        for _ in range(2):
+            run(tmp_path, people(), k=3)
+            files.append((tmp_path / "fold-2.parquet").read_bytes())
+        assert files[0] == files[1]
+
+    def test_a_changed_gloss_changes_nothing(self, tmp_path):
+        run(tmp_path, people(), k=3)
+        before = (tmp_path / "fold-1.parquet").read_bytes()
+        run(tmp_path, [row | {"gloss": "another"} for row in people()], k=3)
+        assert (tmp_path / "fold-1.parquet").read_bytes() == before
+
+    def test_validation_signers_do_not_train_and_cover_the_classes(self, tmp_path):
+        for fold in run(tmp_path, people(10), k=5, val=0.25).values():
+            assert len(in_role(fold, "val", "signer")) == 2
+            assert in_role(fold, "val", "class_id") == {0, 1, 2, 3}
+
+    def test_with_three_signers_there_is_one_in_each_role(self, tmp_path):
+        for fold in run(tmp_path, people(3)).values():
+            assert [len(in_role(fold, role, "signer")) for role in ("train", "val", "test")] == [1, 1, 1]
+
+    def test_with_two_signers_validation_is_other_clips_by_the_one_who_trains(self, tmp_path):
+        found = run(tmp_path, people(2))
+        for name, fold in found.items():
+            assert in_role(fold, "val", "signer") == in_role(fold, "train", "signer")
+            assert not in_role(fold, "test", "signer") & in_role(fold, "train", "signer")
+            assert_apart(fold, "sha256")
+            assert read_metadata(tmp_path / f"{name}.parquet")["val_group"] == "sample"
+
+    def test_one_signer_only_is_an_error_that_says_what_to_set(self, tmp_path):
+        with pytest.raises(
+            SignfoldError, match=r"one signer, 'signer0'.*folds\.group: sample.*folds\.method: official"
+        ):
+            run(tmp_path, people(1))
+        for fold in run(tmp_path, people(1), group="sample", k=4).values():
+            assert_apart(fold, "sample_id")
+
+    def test_fewer_usable_signers_than_planned_folds_is_an_error_that_names_them(self, tmp_path):
+        run(tmp_path, people(3), k=3)
+        names = ["fold-1", "fold-2", "fold-3", "fold-4"]
+        with pytest.raises(SignfoldError, match=r"4 folds.*only 3 groups \(signer signer0.*set folds\.k: 3"):
+            build_fold(tmp_path / "manifest.parquet", tmp_path / "x.parquet", "fold-1", names, FoldSettings(), 0)
+
+    def test_a_class_with_one_video_is_no_obstacle(self, tmp_path):
+        found = run(tmp_path, [*people(), clip("lonely", "4", "signer2")], k=3)
+        tested = [name for name, fold in found.items() if roles(fold)["lonely"] == "test"]
+        assert len(tested) == 1
+        assert read_metadata(tmp_path / f"{tested[0]}.parquet")["unlearnt_test_classes"] == 1
+
+
+class TestContents:
+    def test_unknown_signers_are_kept_apart_by_content(self, tmp_path):
+        rows = [row | {"signer": None} for row in people(3)]
+        rows += [clip("twin", rows[0]["label"], None, sha256=rows[0]["sha256"])]
+        found = run(tmp_path, rows, k=4)
+        assert len(found) == 4
+        for name, fold in found.items():
+            assert_apart(fold, "sha256")
+            assert "none" not in roles(fold).values()
+            assert read_metadata(tmp_path / f"{name}.parquet")["group"] == "sample"
+
+    def test_a_few_unknown_signers_do_not_mix_the_known_ones(self, tmp_path):
+        for name, fold in run(tmp_path, [*people(), clip("x", "1", None), clip("y", "2", None)], k=3).items():
+            known = {key: row for key, row in fold.items() if row["signer"]}
+            assert_apart(known, "signer")
+            assert read_metadata(tmp_path / f"{name}.parquet")["unknown_signers"] == 2
+
+    def test_a_video_that_two_signers_have_is_in_one_role_and_still_tested_for_both(self, tmp_path):
+        twin = clip("twin", "1", "signer5", sha256=people()[0]["sha256"])
+        found = run(tmp_path, [*people(), twin], k=6)
+        for fold in found.values():
+            assert_apart(fold, "sha256")
+            assert_apart(fold, "signer")
+        for name in ("twin", people()[0]["sample_id"]):
+            assert Counter(roles(fold)[name] for fold in found.values())["test"] == 1
+        assert "none" in {role for fold in found.values() for role in roles(fold).values()}
+
+
+class TestTakes:
+    """A take that is there again, re-encoded: other content, the same pairs in `duplicates.parquet`."""
+
+    def test_a_take_that_two_signers_have_is_in_one_role_and_still_tested_for_both(self, tmp_path):
+        again, original = clip("again", "1", "signer5"), people()[0]["sample_id"]
+        found = run(tmp_path, [*people(), again], k=6, takes=[("again", original)])
+        pairs = [(roles(fold)["again"], roles(fold)[original]) for fold in found.values()]
+        assert all(one == other or "none" in (one, other) for one, other in pairs)
+        assert {("test", "none"), ("none", "test")} <= set(pairs)
+
+    def test_takes_by_unknown_signers_are_never_parted(self, tmp_path):
+        rows = [row | {"signer": None} for row in people(3)]
+        names = [row["sample_id"] for row in rows]
+        chain = [(names[0], names[5]), (names[5], names[9]), (names[9], "not among the items")]
+        for fold in run(tmp_path, rows, k=4, takes=chain).values():
+            assert len({roles(fold)[name] for name in (names[0], names[5], names[9])}) == 1
+
+    def test_a_training_clip_of_an_official_split_is_left_out_if_its_take_is_tested(self, tmp_path):
+        split = {"signer0": "train", "signer1": "train", "signer2": "train", "signer3": "val", "signer4": "test"}
+        rows = [row | {"split": split.get(row["signer"])} for row in people()]
+        learnt, tested = (next(r["sample_id"] for r in rows if r["split"] == role) for role in ("train", "test"))
+        found = roles(run(tmp_path, rows, method="official", takes=[(learnt, tested)])["official"])
+        assert (found[learnt], found[tested]) == ("none", "test")
+
+
+class TestCopies:
+    def test_copies_train_with_their_source_or_not_at_all(self, tmp_path):
+        copies = [clip(f"{signer}-0-0", "0", f"signer{signer}", copy=n) for signer in range(6) for n in (1, 2)]
+        for fold in run(tmp_path, [*people(), *copies], k=3).values():
+            for row in fold.values():
+                if row["copy"]:
+                    source = fold[row["source_id"]]["role"]
+                    assert row["role"] == ("train" if source == "train" else "none")
+
+    def test_copies_do_not_change_who_is_where(self, tmp_path):
+        copies = [clip("0-0-0", "0", "signer0", copy=n) for n in range(1, 30)]
+        plain, filled = run(tmp_path, people(), k=3), run(tmp_path, [*people(), *copies], k=3)
+        for name in plain:
+            assert plain[name].items() <= filled[name].items()
+
+    def test_weights_come_from_the_training_part_alone(self, tmp_path):
+        rows = people() + [clip(f"more{n}", "1", "signer1") for n in range(9)]
+        for fold in run(tmp_path, rows, k=3, balance="weights").values():
+            train = [row for row in fold.values() if row["role"] == "train"]
+            sums = [sum(row["weight"] for row in train if row["class_id"] == label) for label in range(4)]
+            np.testing.assert_allclose(sums, len(train) / 4, rtol=1e-5)
+            assert {row["weight"] for row in fold.values() if row["role"] != "train"} == {1.0}
+
+
+class TestOfficial:
+    def with_splits(self, **splits):
+        split_of = {f"signer{n}": split for split, numbers in splits.items() for n in numbers}
+        return [row | {"split": split_of.get(row["signer"])} for row in people()]
+
+    def test_roles_are_those_of_the_dataset(self, tmp_path):
+        rows = self.with_splits(train=[0, 1, 2], val=[3], test=[4])
+        found = run(tmp_path, rows, method="official")
+        assert roles(found["official"]) == {row["sample_id"]: row["split"] or "none" for row in rows}
+
+    def test_without_a_validation_part_training_signers_validate(self, tmp_path):
+        fold = run(tmp_path, self.with_splits(train=[0, 1, 2, 3], test=[4, 5]), method="official")["official"]
+        assert_apart(fold, "signer")
+        assert in_role(fold, "test", "signer") == {"signer4", "signer5"}
+
+    def test_a_video_in_two_parts_stays_in_the_most_precious(self, tmp_path):
+        rows = self.with_splits(train=[0, 1, 2], val=[3], test=[4])
+        digest = next(row["sha256"] for row in rows if row["split"] == "test")
+        rows += [clip("again", "0", "signer0", sha256=digest, split="train")]
+        rows += [clip("again", "0", "signer0", sha256=digest, split="train", copy=1)]
+        found = roles(run(tmp_path, rows, method="official")["official"])
+        assert (found["again"], found["again#1"]) == ("none", "none")
+
+    @pytest.mark.parametrize(("splits", "empty"), [({"train": [0, 1]}, "test"), ({"test": [0]}, "train")])
+    def test_a_missing_part_is_an_error_that_names_it(self, tmp_path, splits, empty):
+        with pytest.raises(SignfoldError, match=rf"folds/official.*{empty}.*folds\.method"):
+            run(tmp_path, self.with_splits(**splits), method="official")
+
+
+def test_without_validation_signers_nobody_validates_and_all_others_train(tmp_path):
+    built = run(tmp_path, people(), k=3, val=0)
+    for fold in built.values():
+        assert set(roles(fold).values()) == {"train", "test"}

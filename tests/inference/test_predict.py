@@ -1,0 +1,106 @@
+"""Prediction on new videos: the mean over folds of what the streams say together."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import softmax
+
+from signfold.core import versions
+from signfold.core.errors import SignfoldError
+from signfold.core.files import write_json
+from signfold.core.settings import ModelSettings, TensorSettings
+from signfold.core.skeleton import layout
+from signfold.inference import predict
+from signfold.models.io import build_network, load_model, predict_logits, save_model
+
+LABELS = ("1", "2", "3")
+
+
+def save(folder: Path, labels: tuple[str, ...] = LABELS, frames: int = 8, stream: str = "joint") -> None:
+    """Write an untrained network where a run would."""
+    settings = TensorSettings(frames=frames)
+    joints = list(layout(settings.layout).joints)
+    tensors = {"layout": settings.layout, "joints": joints, "channels": list(settings.channels), "frames": frames}
+    tensors |= {"settings": dataclasses.asdict(settings), "version": versions.TENSORS}
+    network = build_network(tensors, len(labels), ModelSettings(width=0.125))
+    described = {"tensors": tensors, "labels": labels, "stream": stream, "provenance": {}}
+    save_model(folder, network, settings=ModelSettings(width=0.125), **described)
+
+
+def evaluated(results: Path, weights: list[dict[str, dict[str, float]]]) -> None:
+    """Write what a run says of its folds, and of each fold's fusion for each seed."""
+    about = {"folds": list(weights[0]), "streams": list(next(iter(weights[0].values())))}
+    write_json(results / predict.METRICS, about | {"fusion_by_fold": weights, "seeds": {"count": len(weights)}})
+
+
+def clip() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(9, 8, 27)).astype(np.float32)
+
+
+def test_folds_are_averaged_and_streams_fused(tmp_path: Path) -> None:
+    for fold in ("fold-1", "fold-2"):
+        for stream in ("joint", "bone"):
+            save(tmp_path / "models" / fold / stream, stream=stream)
+    evaluated(tmp_path, [{key: {"joint": 0.5, "bone": 0.5} for key in ("fold-1", "fold-2")}])
+    together = predict.load_ensemble(tmp_path)
+    alone = [dataclasses.replace(together, networks={fold: together.networks[fold]}) for fold in together.networks]
+    expected = np.mean([ensemble.probabilities(clip()) for ensemble in alone], axis=0)
+    np.testing.assert_allclose(together.probabilities(clip()), expected)
+    assert together.probabilities(clip()).sum() == pytest.approx(1)
+
+
+def test_each_fold_and_seed_has_its_own_weights(tmp_path: Path) -> None:
+    """Weights of 0 and 1 make each fold of each seed one network; their mean is the prediction."""
+    torch.manual_seed(0)
+    for stream in ("joint", "bone"):
+        save(tmp_path / "models" / "fold-1" / stream, stream=stream)
+        save(tmp_path / "models" / "fold-1" / stream / "seed-2", stream=stream)
+        save(tmp_path / "models" / "fold-1" / stream / "seed-3", stream=stream)  # of an earlier run with more seeds
+    evaluated(tmp_path, [{"fold-1": {"joint": 1.0, "bone": 0.0}}, {"fold-1": {"joint": 0.0, "bone": 1.0}}])
+    chosen = [tmp_path / "models/fold-1/joint", tmp_path / "models/fold-1/bone/seed-2"]
+    expected = np.mean([softmax(predict_logits(*load_model(folder), clip()[None])[0]) for folder in chosen], axis=0)
+    np.testing.assert_allclose(predict.load_ensemble(tmp_path).probabilities(clip()), expected, rtol=1e-5)
+
+
+def test_classes_are_shown_by_their_glosses(tmp_path: Path) -> None:
+    save(tmp_path / "models" / "fold-1" / "joint")
+    evaluated(tmp_path, [{"fold-1": {"joint": 1.0}}])
+    (tmp_path / "classes.csv").write_text("class_id,label,gloss,items\n0,1,house,4\n1,2,,4\n2,3,tree,4\n")
+    assert predict.load_ensemble(tmp_path).glosses == ["house", "2", "tree"]
+
+
+def test_a_run_that_is_not_finished_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SignfoldError, match="no trained networks"):
+        predict.load_ensemble(tmp_path)
+    save(tmp_path / "models" / "fold-1" / "joint")
+    save(tmp_path / "models" / "fold-2" / "joint", labels=("1", "2"))
+    evaluated(tmp_path, [{key: {"joint": 1.0} for key in ("fold-1", "fold-2")}])
+    with pytest.raises(SignfoldError, match="the networks differ in their classes"):
+        predict.load_ensemble(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "later"), [("NETWORK", {"aagcn": 2}), ("TENSORS", versions.TENSORS + 1)])
+def test_weights_of_another_version_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, later: Any
+) -> None:
+    save(tmp_path)
+    load_model(tmp_path)
+    monkeypatch.setattr(versions, name, later)
+    with pytest.raises(SignfoldError, match=r"model\.safetensors: written by another version.*train it again"):
+        load_model(tmp_path)
+
+
+def test_videos_are_found_in_folders_and_by_name(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b/c.webm", "notes.txt", ".hidden.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert predict.videos_in([tmp_path]) == [tmp_path / "a.mp4", tmp_path / "b/c.webm"]
+    assert predict.videos_in([tmp_path / "a.mp4"]) == [tmp_path / "a.mp4"]
+    with pytest.raises(SignfoldError, match="no videos"):
+        predict.videos_in([tmp_path / "notes.txt"])

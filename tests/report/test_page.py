@@ -1,0 +1,399 @@
+"""Promises of the report: one page that parses, escapes, describes its figures, and asks nothing of the network."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pyarrow as pa
+import pytest
+from fake_results import evaluated, fake_results, rewrite, run_evaluate, seeded
+
+from signfold import report
+from signfold.core import files
+from signfold.report import sections
+from signfold.report.format import count, duration, figure_text, memory, plural, points, share, span
+from signfold.report.results import Results
+from signfold.report.skeletons import skeletons
+
+NASTY = ('<script>alert("x")</script>', 'it\'s "so" & <b>so</b>', "two\nlines", "Hỏi đáp", "</style><img src=x>", "NA")
+VOID = {"meta", "link", "br", "img", "input", "hr", "path"}
+CONFIG = {"dataset": "demo", "note": "<script>alert(1)</script>", "training": {"epochs": 20}, "fusion": (2, 2)}
+
+
+class Page(HTMLParser):
+    """Collects elements with their attributes and the visible text, and checks that they nest."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.specs: list[dict] = []
+        self.drawings: list[dict] = []
+        self.feed(path.read_text(encoding="utf-8"))
+        assert self.open == [], self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag, f"</{tag}> at {self.getpos()}"
+
+    def handle_data(self, data: str) -> None:
+        if "script" not in self.open and "style" not in self.open:
+            self.text.append(data)
+        elif self.elements[-1] == ("script", {"type": "application/json", "id": "figures"}):
+            self.specs = json.loads(data)
+        elif self.elements[-1] == ("script", {"type": "application/json", "id": "skeletons"}):
+            self.drawings = json.loads(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        """Return the attributes of each element called `tag`."""
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def words(self) -> str:
+        """The visible text, in one line; narrow spaces stay."""
+        return re.sub(r"[ \n]+", " ", " ".join(self.text))
+
+
+def built(root: Path) -> Page:
+    report.build(root, root / "report.html", "demo", CONFIG, {"signfold": "0.1.0"}, "snakemake --cores 2")
+    return Page(root / "report.html")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return evaluated(tmp_path_factory.mktemp("results"), streams=("joint", "bone"), takes=3)
+
+
+@pytest.fixture(scope="module")
+def page(root: Path) -> Page:
+    return built(root)
+
+
+@pytest.fixture(scope="module")
+def nasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = evaluated(tmp_path_factory.mktemp("nasty"), glosses=NASTY)
+    table = pd.read_csv(root / "index.excluded.csv")
+    table.loc[len(table)] = ["<script>alert(2)</script>\n.mp4", 'reason with "quotes" & <b>']
+    table.to_csv(root / "index.excluded.csv", index=False)
+    return root
+
+
+def test_headline_is_the_pooled_figure_with_interval_and_protocol(root: Path, page: Page) -> None:
+    summary = json.loads((root / "evaluation/metrics.json").read_text(encoding="utf-8"))
+    found = page.words
+    assert share(summary["top1"]["value"]) in found
+    assert span(summary["top1"]) in found
+    assert summary["protocol"] in found
+    assert found.index(share(summary["top1"]["value"])) < found.index("Not to quote")
+    assert f"Chance is {share(summary['chance'])}" in found
+    assert "Only 6 signers" in found
+
+
+def test_simple_methods_stand_beside_the_network(root: Path, page: Page) -> None:
+    best = pd.read_csv(root / "evaluation/baselines.csv").iloc[0]
+    assert f"{best['method']} {share(best['top1'])}" in page.words
+    assert points(best["gain"]) in page.words
+    assert "does not beat" not in page.words
+
+
+def test_a_network_that_simple_methods_beat_is_warned_of(tmp_path: Path) -> None:
+    root = fake_results(tmp_path)
+    for path in root.glob("baselines/*.parquet"):
+        table = pd.read_parquet(path)
+        table.loc[table["method"] == "linear", "predicted"] = table["class_id"]
+        table.to_parquet(path)
+    summary = run_evaluate(root)
+    assert summary["baseline"]["method"] == "linear"
+    assert not summary["baseline"]["beaten"]
+    assert "The network does not beat the best simple method" in built(root).words
+    for path in root.glob("models/*/*/predictions.parquet"):
+        rewrite(path, lambda t: t.assign(logits=list(20.0 * np.eye(len(t["logits"][0]))[t["class_id"]])))
+    assert run_evaluate(root)["top1"]["value"] == 1
+    said = built(root).words
+    assert "these clips are too easy to tell how good the network is" in said
+    assert "does not beat the best" not in said
+
+
+def test_what_networks_had_seen_before_is_said(tmp_path: Path) -> None:
+    root = fake_results(tmp_path)
+    summary = run_evaluate(root)
+    path = root / "evaluation/metrics.json"
+    assert "Pre-trained on" not in built(root).words
+    seen = {"datasets": ["autsl", "lsa64"], "clips": 1200, "namesakes": ["p1"]}
+    path.write_text(json.dumps(summary | {"pretrained": seen}))
+    said = built(root).words
+    assert f"Pre-trained on {plural(1200, 'clip')} of autsl, lsa64" in said
+    assert "names are there too: p1" in said
+
+
+def test_what_shuffled_clips_seem_to_give_is_struck_out(root: Path, page: Page) -> None:
+    assert f"<s>{share(0.99)}</s>" in (root / "report.html").read_text(encoding="utf-8")
+    assert page.words.index("Not to quote") < page.words.index(share(0.99))
+    assert "The difference is recognising people" in page.words
+
+
+def test_the_report_of_several_seeds_says_which_figures_are_of_all(tmp_path: Path) -> None:
+    tops = seeded(tmp_path, 3)
+    run_evaluate(tmp_path / "all", seeds=3)
+    said = built(tmp_path / "all").words
+    assert share(np.mean(tops)) in said
+    assert "There are 3 seeds." in said
+    together = pd.read_csv(tmp_path / "all/evaluation/streams.csv").set_index("stream").loc["seeds together"]
+    assert f"seeds together {share(together.top1)}" in said
+    assert f"standard deviation {share(np.std(tops, ddof=1))}." in said
+
+
+def test_shuffled_clips_that_seem_no_easier_are_not_said_to_flatter(tmp_path: Path) -> None:
+    root = fake_results(tmp_path)
+    (root / "baselines/shuffled.json").write_text(json.dumps({"shuffled": 0.5, "apart": 0.6, "clips": 50}))
+    run_evaluate(root)
+    said = built(root).words
+    assert "Here that would flatter nobody" in said
+    assert "The difference is recognising people" not in said
+
+
+def test_suspicious_labels_are_listed(root: Path, page: Page) -> None:
+    table = pd.read_csv(root / "evaluation/label_audit.csv")
+    assert len(table) == json.loads((root / "evaluation/metrics.json").read_text())["suspicious_labels"] > 0
+    assert table["sample_id"].iloc[0] in page.words
+
+
+def test_every_section_is_there_and_linked(page: Page) -> None:
+    ids = [attributes["id"] for attributes in page.all("section")]
+    links = [attributes["href"] for attributes in page.all("a") if attributes["href"] != "#main"]
+    assert links == [f"#{name}" for name in ids]
+    assert len(ids) == 14
+    assert len(page.all("h1")) == 1
+    used = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(used) == len(set(used)), "an id is used twice"
+
+
+def test_figures_are_drawn_and_described(page: Page) -> None:
+    """Every specification has its element, with words for those who do not see it, and is what Plotly takes."""
+    described = {a["id"]: a["aria-label"] for a in page.all("div") if a.get("role") == "img" and "id" in a}
+    assert set(described) == {spec["id"] for spec in page.specs}
+    streams = {f"plot-{stream}-{column}" for stream in ("joint", "bone") for column in ("loss", "top1")}
+    assert set(described) == streams | {"plot-hands", "plot-confusion", "plot-calibration"}
+    assert all(len(label or "") > 30 for label in described.values())
+    for spec in page.specs:
+        go.Figure(json.loads(re.sub(r'"@[a-z-]+"', '"#123456"', json.dumps({k: spec[k] for k in ("data", "layout")}))))
+
+
+def test_confused_signs_move_side_by_side(root: Path, page: Page) -> None:
+    """Beside the surest mistake of the worst pair a clip of the sign that it was taken for; both are embedded."""
+    pair = pd.read_csv(root / "evaluation/confusions.csv").iloc[0]
+    told = pd.read_parquet(root / "evaluation/predictions.parquet")
+    wrong = told[(told["class_id"] == pair["true"]) & (told["predicted"] == pair["predicted"])]
+    right = told[(told["class_id"] == pair["predicted"]) & (told["predicted"] == pair["predicted"])]
+    canvases = page.all("canvas")
+    assert [canvas["data-skeleton"] for canvas in canvases] == [str(place) for place in range(len(page.drawings))]
+    for canvas, rows in zip(canvases, (wrong, right), strict=False):
+        assert rows.sort_values("confidence").iloc[-1]["sample_id"] in str(canvas["aria-label"])
+    for drawing in page.drawings:
+        assert {len(frame) for frame in drawing["frames"]} == {2 * 27}
+        values = [value for frame in drawing["frames"] for value in frame]
+        assert None in values
+        assert all(0 <= value <= 240 for value in values if value is not None)
+
+
+def test_a_hand_alone_is_drawn_too(tmp_path: Path) -> None:
+    """Tensors without a place in the picture have a hand's own shape."""
+    hand = np.random.default_rng(0).normal(size=(1, 3, 32, 21)).astype(np.float32)
+    (tmp_path / "tensors").mkdir()
+    np.save(tmp_path / "tensors/0000.npy", hand)
+    metadata = {"layout": "hand_21", "channels": ["to_thumb", "x_palm", "y_palm"]}
+    files.write_parquet(pa.table({"sample_id": ["a"]}), tmp_path / "tensors/0000.parquet", metadata)
+    found = skeletons(tmp_path, pd.DataFrame({"sample_id": ["a"], "shard": ["0000"], "row": [0]}))["a"]
+    for axis in (0, 1):
+        places = np.array(found["frames"])[:, axis::2]
+        assert np.corrcoef(places.ravel(), hand[0, 1 + axis].ravel())[0, 1] > 0.99
+    assert set(found["sides"]) == {1}
+
+
+def test_colours_are_those_of_the_style(page: Page, root: Path) -> None:
+    names = set(re.findall(r'"@([a-z-]+)"', json.dumps(page.specs)))
+    style = (root / "report.html").read_text(encoding="utf-8").split("</style>")[0]
+    assert names
+    assert all(f"--{name}:" in style for name in names)
+
+
+def test_tables_have_captions_and_scopes(page: Page) -> None:
+    assert len(page.all("caption")) == len(page.all("table")) > 8
+    assert all("scope" in attributes for attributes in page.all("th"))
+
+
+def test_nothing_is_loaded(root: Path, page: Page) -> None:
+    """No element points outside, and the browser is told to refuse what a script would fetch."""
+    for tag, attributes in page.elements:
+        for name in ("src", "href", "action", "data", "poster", "srcset"):
+            value = attributes.get(name) or ""
+            assert value.startswith(("#", "data:")) or not value, (tag, value)
+    style = (root / "report.html").read_text(encoding="utf-8").split("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+    (policy,) = (a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in policy
+
+
+def test_nothing_becomes_markup(nasty: Path) -> None:
+    page = built(nasty)
+    scripts = page.all("script")
+    assert len(scripts) == 5, "a name opened a script"
+    assert not page.all("img")
+    for gloss in NASTY:
+        assert " ".join(gloss.split()) in page.words
+    assert 'reason with "quotes" & <b>' in page.words
+    text = json.dumps(page.specs)
+    assert "&lt;script&gt;" in text, "Plotly would take it for its own markup"
+    assert "<script>" not in text
+    assert "<b>" not in text.replace("<br>", "")
+
+
+def test_figures_stand_alone(root: Path, tmp_path: Path) -> None:
+    report.figures(root, tmp_path)
+    pages = {path.stem: Page(path) for path in tmp_path.glob("*.html")}
+    assert set(pages) == {"per_signer", "learning_curves", "confusion", "quality"}
+    assert len(pages["learning_curves"].specs) == 4
+    assert "s02" in pages["per_signer"].words
+    for page in pages.values():
+        assert len(page.all("h1")) == 1
+
+
+def test_an_empty_folder_is_a_page_that_says_so(tmp_path: Path) -> None:
+    page = built(tmp_path)
+    assert "Nothing is evaluated yet" in page.words
+    assert page.specs == []
+    report.figures(tmp_path, tmp_path / "figures")
+
+
+@pytest.mark.parametrize(
+    "gone", ["evaluation", "models", "folds", "tensors", "keypoints", "benchmarks", "index.parquet"]
+)
+def test_a_missing_part_leaves_the_others(root: Path, tmp_path: Path, gone: str) -> None:
+    copy = tmp_path / "results"
+    shutil.copytree(root, copy, ignore=lambda folder, names: [gone] if gone in names else [])
+    page = built(copy)
+    assert len(page.all("section")) == 14
+    assert ("Nothing is evaluated yet" in page.words) == (gone == "evaluation")
+
+
+def test_unknown_signers_degrade_with_a_sentence(tmp_path: Path) -> None:
+    found = built(evaluated(tmp_path, known_signers=False)).words
+    assert "Who signs in which clip is not known" in found
+    assert "Signers are not known, so there are no figures per signer" in found
+    assert "never seen its signer" not in found
+
+
+def test_one_fold_without_validation(tmp_path: Path) -> None:
+    """An official split with nothing to validate on: no best fold, no validation line."""
+    root = fake_results(tmp_path, epochs=1)
+    for path in root.glob("models/*/joint/history.csv"):
+        history = pd.read_csv(path)
+        history[["val_loss", "val_top1"]] = np.nan
+        history.to_csv(path, index=False)
+    for folder in ("folds", "models"):
+        for path in sorted((root / folder).glob("fold-*")):
+            target = path.with_name(path.name.replace("fold-1", "official")) if path.stem == "fold-1" else None
+            path.rename(target or root / f"gone-{folder}-{path.name}")
+    run_evaluate(root)
+    found = built(root).words
+    assert "official split" in found
+    assert "The best of" not in found
+
+
+def test_reasons_are_counted_without_their_figures(tmp_path: Path) -> None:
+    rows = [(f"a{i}", f"hand seen in {i}.5 % of frames") for i in range(3)] + [("b", "unreadable: moov atom")]
+    pd.DataFrame(rows, columns=["sample_id", "reason"]).to_csv(tmp_path / "manifest.excluded.csv", index=False)
+    fake = Results(tmp_path)
+    assert sections._reasons(fake.excluded) == [
+        ("manifest", "hand seen in … % of frames", 3),
+        ("manifest", "unreadable", 1),
+    ]
+
+
+def test_heat_map_shows_the_confused_signs_only(tmp_path: Path) -> None:
+    root = evaluated(tmp_path, classes=60, takes=1)
+    section = sections.confusion(Results(root))
+    trace = section["figure"].traces[0]
+    assert len(trace["z"]) <= sections.HEAT_MAP
+    names = section["figure"].layout["xaxis"]["ticktext"]
+    assert {"hello", "thanks"} <= set(names)
+    z = np.array(trace["z"])
+    pairs = pd.read_csv(root / "evaluation/confusions.csv")
+    worst = pairs.iloc[0]
+    row, column = names.index(worst["true_gloss"]), names.index(worst["predicted_gloss"])
+    assert z[row, column] == pytest.approx(worst["share"], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (share(0.7428), "74.3\u202f%"),
+        (share(None), "–"),
+        (count(12345.4), "12\u202f345"),
+        (duration(185), "3\u202fmin 5\u202fs"),
+        (duration(3600), "1\u202fh"),
+        (duration(7805), "2\u202fh 10\u202fmin"),
+        (duration(59.7), "1\u202fmin"),
+        (memory(2048), "2.0\u202fGiB"),
+        (plural(1, "copy", "copies"), "1 copy"),
+        (figure_text("<a href='x'>\n" + "y" * 40, 20), "&lt;a href='x'&gt; yyyyyy…"),
+    ],
+)
+def test_words(text: str, expected: str) -> None:
+    assert text == expected
+
+
+def test_page_of_many_signs_stays_small(tmp_path: Path) -> None:
+    root = evaluated(tmp_path, classes=999, signers=5, takes=1, folds=5, epochs=100)
+    page = built(root)
+    assert (root / "report.html").stat().st_size < 15e6
+    assert "999" in page.words
+    assert len(page.specs) == 5
+
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+)
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_browser_draws_every_figure_without_a_word_of_complaint(nasty: Path, tmp_path: Path, scheme: str) -> None:
+    """Real browser: each plot has its drawing, the console is silent, and no request leaves the page."""
+    page = built(nasty)
+    log = tmp_path / "net.json"
+    options = ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
+    command = [
+        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+        f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000", "--enable-logging=stderr", "--v=0",
+        f"--log-net-log={log}", "--window-size=1280,2000", *options, "--dump-dom", (nasty / "report.html").as_uri(),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
+    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    assert console == []
+    assert done.stdout.count('class="main-svg"') >= len(page.specs)
+    for spec in page.specs:
+        drawn = done.stdout[done.stdout.index(f'id="{spec["id"]}"') :]
+        assert '<svg class="main-svg"' in drawn[: drawn.index("</figure>")], spec["id"]
+    # The browser asks its maker for this and that; nothing that the page names may be among it.
+    asked = set(re.findall(r'"url":"https?://([^/"]+)', log.read_text(encoding="utf-8", errors="replace")))
+    named = set(re.findall(r"https?://([\w.-]+)", (nasty / "report.html").read_text(encoding="utf-8")))
+    assert named
+    assert not asked & named

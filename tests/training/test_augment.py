@@ -1,0 +1,192 @@
+"""Promises of variation: what is missing stays so, and a sample's draws are its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.testing import assert_array_equal
+from training_data import CHANNELS, LAYOUT
+
+from signfold.core.settings import Augmentation
+from signfold.core.skeleton import layout
+from signfold.tensors.channels import pairs
+from signfold.training.augment import augment, mirror, resample
+
+NAN = np.nan
+ALL = Augmentation(mirror=True)
+STILL = Augmentation(0, 0, 0, 0, 0)
+
+
+def vary(x: np.ndarray, index: list[int] | None = None, settings: Augmentation = ALL, epoch: int = 0) -> np.ndarray:
+    rows = np.arange(len(x)) if index is None else np.array(index)
+    return augment(x, rows, seed=3, epoch=epoch, settings=settings, channels=CHANNELS, layout=LAYOUT)
+
+
+def clips(count: int = 6) -> np.ndarray:
+    x = np.random.default_rng(0).normal(size=(count, 2, 10, 27)).astype(np.float32)
+    x[:, :, 3:5, list(LAYOUT.hand("left"))] = NAN
+    x[0, :, :, list(LAYOUT.hand("right"))] = NAN
+    return x
+
+
+def test_the_mirror_image_of_one_hand_is_that_of_its_places() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3, 5, 21)).astype(np.float32)
+    found = mirror(x, ("x_palm", "y_palm", "to_thumb"), layout("hand_21"))
+    assert_array_equal(found, x * np.array([-1, 1, 1], np.float32)[:, None, None])
+
+
+@settings(max_examples=25, deadline=None)
+@given(arrays.arrays(np.float32, (2, 2, 3, 27), elements=st.floats(-5, 5, width=32) | st.just(NAN)))
+def test_mirroring_twice_is_the_identity(x: np.ndarray) -> None:
+    assert_array_equal(mirror(mirror(x, CHANNELS, LAYOUT), CHANNELS, LAYOUT), x)
+
+
+def test_mirroring_swaps_sides_and_turns_x() -> None:
+    x = clips(1)[:, :, :1]
+    left, right = LAYOUT.joints.index("left_elbow"), LAYOUT.joints.index("right_elbow")
+    found = mirror(x, CHANNELS, LAYOUT)
+    assert_array_equal(found[0, :, 0, left], x[0, :, 0, right] * [-1, 1])
+    assert_array_equal(mirror(x, ("x_palm", "z"), LAYOUT), found)
+
+
+def test_wrist_anchored_coordinates_are_vectors_too() -> None:
+    assert pairs(("x", "y", "z", "x_wrist", "y_wrist")) == [(0, 1), (3, 4)]
+    assert pairs(("x_palm", "y_palm")) == [(0, 1)]
+    x = np.concatenate([clips(), 2 * clips()], axis=1)
+    turned = augment(
+        x,
+        np.arange(6),
+        seed=0,
+        epoch=0,
+        settings=Augmentation(noise=0),
+        channels=("x", "y", "x_wrist", "y_wrist"),
+        layout=LAYOUT,
+    )
+    np.testing.assert_allclose(turned[:, 2:], 2 * turned[:, :2], rtol=1e-5)
+
+
+def test_distances_from_fingertips_are_those_of_the_varied_hand() -> None:
+    hand, channels = layout("hand_21"), ("to_thumb", "x_palm", "y_palm")
+    x = np.random.default_rng(0).normal(size=(6, 3, 10, 21)).astype(np.float32)
+    x[:, 1:, :, 0] = 0
+    x[2, :, 4:6] = NAN
+
+    def varied(**options: float) -> np.ndarray:
+        settings = replace(STILL, **options)
+        return augment(x, np.arange(6), seed=0, epoch=0, settings=settings, channels=channels, layout=hand)
+
+    tip = hand.joints.index("right_hand_thumb_tip")
+    for options in ({"rotation_deg": 20}, {"scale": 0.3, "shear": 0.2}, {"noise": 0.1, "time_warp": 0.3}):
+        found = varied(**options)
+        expected = np.linalg.norm(found[:, 1:] - found[:, 1:, :, [tip]], axis=1)
+        np.testing.assert_allclose(found[:, 0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_rotation_keeps_lengths() -> None:
+    x = clips()
+    turned = vary(x, settings=Augmentation(rotation_deg=15, scale=0, shear=0, noise=0, time_warp=0))
+    assert np.nanmax(np.abs(turned - x)) > 0.1
+    np.testing.assert_allclose(np.linalg.norm(turned, axis=1), np.linalg.norm(x, axis=1), rtol=1e-5)
+
+
+def test_variation_in_space_leaves_missing_as_missing() -> None:
+    x = clips()
+    varied = vary(x, settings=Augmentation(time_warp=0))
+    assert_array_equal(np.isnan(varied), np.isnan(x))
+    assert not np.array_equal(varied, x, equal_nan=True)
+
+
+def test_variation_in_time_never_makes_up_a_joint() -> None:
+    x = clips()
+    x[1] = NAN
+    varied = vary(x, settings=Augmentation(time_warp=0.5))
+    assert np.isnan(varied[1]).all()
+    assert np.isnan(varied[0][..., list(LAYOUT.hand("right"))]).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    arrays.arrays(np.float32, (1, 1, 6, 3), elements=st.floats(-5, 5, width=32) | st.just(NAN)),
+    st.lists(st.floats(0, 5), min_size=1, max_size=8),
+)
+def test_resampling_stays_between_neighbours_and_missing_with_the_nearer(x: np.ndarray, at: list[float]) -> None:
+    positions = np.array([at])
+    found = resample(x, positions)
+    nearest = np.floor(positions[0] + 0.5).astype(int)
+    assert_array_equal(np.isnan(found[0, 0]), np.isnan(x[0, 0, nearest]))
+    below, above = x[0, 0, np.floor(positions[0]).astype(int)], x[0, 0, np.ceil(positions[0]).astype(int)]
+    there = ~np.isnan(found[0, 0])
+    assert np.all(found[0, 0][there] >= np.fmin(below, above)[there] - 1e-5)
+    assert np.all(found[0, 0][there] <= np.fmax(below, above)[there] + 1e-5)
+
+
+def test_resampling_at_whole_frames_returns_them() -> None:
+    x = clips(2)
+    assert_array_equal(resample(x, np.tile(np.arange(10.0), (2, 1))), x)
+
+
+def test_variation_depends_on_seed_epoch_and_sample_alone() -> None:
+    x = clips()
+    assert_array_equal(vary(x)[2:4], vary(x[2:4], [2, 3]))
+    assert not np.array_equal(vary(x, epoch=0), vary(x, epoch=1), equal_nan=True)
+    same = vary(np.repeat(x[1:2], 2, 0), [0, 1])
+    assert not np.array_equal(same[0], same[1], equal_nan=True)
+
+
+def test_one_option_does_not_change_what_another_draws() -> None:
+    x = clips()
+    still = Augmentation(rotation_deg=15, scale=0, shear=0, noise=0, time_warp=0)
+    noisy = Augmentation(rotation_deg=15, scale=0, shear=0, noise=1e-6, time_warp=0)
+    np.testing.assert_allclose(vary(x, settings=still), vary(x, settings=noisy), atol=1e-4)
+
+
+def test_variation_leaves_the_original_alone_and_nothing_is_nothing() -> None:
+    x = clips()
+    before = x.copy()
+    vary(x)
+    assert_array_equal(x, before)
+    assert vary(x, settings=STILL) is x
+
+
+def test_dropped_joints_are_missing_throughout_and_nothing_else_changes() -> None:
+    x = clips(200)
+    varied = vary(x, settings=replace(STILL, joint_drop=0.2))
+    lost = np.isnan(varied) & ~np.isnan(x)
+    assert_array_equal(varied[~lost], x[~lost])
+    assert_array_equal(lost.any((1, 2)), (np.isnan(varied) | np.isnan(x)).all((1, 2)) & lost.any((1, 2)))
+    assert 0.17 < lost[:, 0, 0].mean() < 0.23
+
+
+def test_dropped_frames_are_missing_altogether_and_nothing_else_changes() -> None:
+    x = clips(200)
+    gone = np.isnan(vary(x, settings=replace(STILL, frame_drop=0.2)))
+    whole = gone.all((1, 3))
+    assert_array_equal(gone & ~whole[:, None, :, None], np.isnan(x) & ~whole[:, None, :, None])
+    assert 0.17 < whole.mean() < 0.23
+
+
+def test_a_dropped_hand_is_one_of_two_for_half_of_the_clip_at_most() -> None:
+    x = np.random.default_rng(0).normal(size=(200, 2, 10, 27)).astype(np.float32)
+    gone = np.isnan(vary(x, settings=replace(STILL, hand_drop=0.5)))
+    left, right = (gone[..., list(LAYOUT.hand(side))].all((1, 3)) for side in ("left", "right"))
+    assert not (left & right).any()
+    assert {1, 5} <= set(left.sum(1)) <= set(range(6))
+    assert 0.4 < (left | right).any(1).mean() < 0.6
+    assert not gone[..., [v for v in range(27) if v not in LAYOUT.hand("left") + LAYOUT.hand("right")]].any()
+
+
+def test_a_hand_that_is_alone_is_not_dropped() -> None:
+    x = clips(50)
+    x[..., list(LAYOUT.hand("right"))] = NAN
+    assert_array_equal(vary(x, settings=replace(STILL, hand_drop=1.0)), x)
+
+
+def test_dropping_changes_no_other_draw_and_depends_on_the_sample_alone() -> None:
+    x, both = clips(), replace(ALL, joint_drop=0.3, frame_drop=0.1, hand_drop=0.5)
+    there = ~np.isnan(vary(x, settings=both))
+    assert_array_equal(vary(x, settings=both)[there], vary(x)[there])
+    assert_array_equal(vary(x, settings=both)[2:4], vary(x[2:4], [2, 3], settings=both))

@@ -1,0 +1,219 @@
+"""What `signfold view` shows: the figure where it was detected, and what was repaired in a colour of its own."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner
+
+from signfold.cli.main import main
+from signfold.core import files
+from signfold.core.clip import VIDEOS_SCHEMA, Extraction, Keypoints, empty_keypoints, to_table
+from signfold.core.errors import SignfoldError
+from signfold.core.settings import TensorSettings
+from signfold.keypoints import holistic
+from signfold.keypoints.cache import file_digest
+from signfold.report import sheets
+from signfold.visual import draw
+from signfold.visual.contact_sheet import ClipView, sheet, tile, video
+from signfold.visual.load_clip import IMAGES, clip_of_results, clip_of_video, encoded, write_view
+
+SIZE = (320, 240)
+
+
+def person(count: int = 8) -> Keypoints:
+    """A body in the middle, the right hand at 30 % of the picture's width, the left never seen."""
+    rng = np.random.default_rng(0)
+    pose = np.broadcast_to(rng.uniform(0.45, 0.55, (1, 33, 4)), (count, 33, 4)).astype(np.float32)
+    hand = np.broadcast_to(rng.uniform(0.28, 0.32, (1, 21, 3)), (count, 21, 3)).astype(np.float32)
+    return Keypoints(np.arange(count) * 40.0, pose, np.full((count, 21, 3), np.nan, np.float32), hand)
+
+
+def clip_of(keypoints: Keypoints, path: Path = Path("nowhere.mp4"), name: str = "a") -> ClipView:
+    return ClipView(name, path, Extraction(keypoints, *SIZE, 25.0, "ok"), TensorSettings())
+
+
+def shows(picture: np.ndarray, colour: draw.Colour) -> np.ndarray:
+    """Where a picture has a colour, (H, W); smoothing and video mix colours a little."""
+    return np.abs(picture.astype(int) - colour).max(axis=2) < 30
+
+
+def with_gap(first: int, last: int, count: int = 8) -> Keypoints:
+    keypoints = person(count)
+    keypoints.right_hand[first : last + 1] = np.nan
+    return keypoints
+
+
+def test_a_part_is_drawn_where_it_was_found() -> None:
+    panel = tile(clip_of(person()), 0, None, SIZE)
+    rows, columns = np.nonzero(shows(panel, draw.COLOURS["right_hand"]))
+    assert len(rows) > 10
+    assert 0.26 < columns.min() / SIZE[0] < columns.max() / SIZE[0] < 0.34
+    assert 0.26 < rows.min() / SIZE[1] < rows.max() / SIZE[1] < 0.34
+    assert not shows(panel, draw.COLOURS["left_hand"]).any()  # never seen: there is nothing to draw
+
+
+def test_what_was_repaired_has_its_own_colour_and_says_so() -> None:
+    clip = clip_of(with_gap(3, 4))
+    detected, repaired = (tile(clip, frame, None, SIZE) for frame in (2, 3))
+    hand = np.s_[60:80, 80:110]
+    assert not shows(detected, draw.REPAIRED).any()
+    assert shows(repaired[hand], draw.REPAIRED).any()
+    assert not shows(repaired, draw.COLOURS["right_hand"]).any()
+    assert shows(repaired[:30], draw.REPAIRED).any()  # the label
+    assert clip.states[2].tolist() == [1, 1, 1, 2, 2, 1, 1, 1]
+    assert clip.states[1].tolist() == [0] * 8
+
+
+def test_the_strip_has_a_column_for_each_moment_and_a_row_for_each_part() -> None:
+    strip = draw.strip(80, clip_of(with_gap(3, 4)).states)
+    assert [tuple(strip[2, x]) for x in (0, 79)] == [draw.COLOURS["pose"]] * 2
+    assert tuple(strip[12, 40]) == draw.EMPTY
+    bottom = [tuple(strip[-2, x]) for x in (0, 29, 30, 49, 50, 79)]
+    hand, mended = draw.COLOURS["right_hand"], draw.REPAIRED
+    assert bottom == [hand, hand, mended, mended, hand, hand]
+
+
+def test_every_frame_of_the_video_is_under_its_own_keypoints(tmp_path: Path, write_video: Callable[..., Path]) -> None:
+    path = write_video(tmp_path / "a.mp4", frames=8, size=SIZE)
+    shades = [picture.mean() for _, picture in clip_of(person(), path).pictures() if picture is not None]
+    assert len(shades) == 8
+    assert np.all(np.diff(shades) > 5)
+
+
+def test_frames_that_do_not_decode_are_empty_and_those_after_stay_in_place(
+    tmp_path: Path, write_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_video(tmp_path / "a.mp4", frames=8, size=SIZE)
+    read = video.Video.frames
+
+    def failing(self: video.Video) -> object:
+        for number, (time, picture) in enumerate(read(self)):
+            yield (np.nan, None) if number in (2, 3) else (time, picture)
+
+    whole = dict(clip_of(person(), path).pictures())
+    monkeypatch.setattr(video.Video, "frames", failing)
+    found = dict(clip_of(person(), path).pictures())
+    assert [frame for frame, picture in found.items() if picture is None] == [2, 3]
+    np.testing.assert_array_equal(found[4], whole[4])
+
+
+def test_frames_after_the_cap_are_not_shown(tmp_path: Path, write_video: Callable[..., Path]) -> None:
+    path = write_video(tmp_path / "a.mp4", frames=20, size=SIZE)
+    assert [frame for frame, _ in clip_of(person(8), path).pictures()] == list(range(8))
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, (320, 240)), (5, (240, 480)), (100, (1920, 1080))])
+def test_a_contact_sheet_of_any_clip(count: int, size: tuple[int, int]) -> None:
+    keypoints = person(count)
+    found = Extraction(keypoints, *size, 25.0, "ok", "odd in some way")
+    page = sheet(ClipView("a name that is far too long to fit " * 9, Path("no"), found, TensorSettings()))
+    assert page.shape[1] == 1600
+    assert shows(page, draw.COLOURS["right_hand"]).any()
+
+
+def test_a_film_has_a_frame_for_each_and_the_raw_side_shows_no_repair(tmp_path: Path) -> None:
+    clip = clip_of(with_gap(3, 4))
+    out = tmp_path / "film.mp4"
+    write_view(clip, out)
+    capture = cv2.VideoCapture(str(out))
+    read = [cv2.cvtColor(capture.read()[1], cv2.COLOR_BGR2RGB) for _ in range(8)]
+    assert not capture.read()[0]
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(25)
+    body = read[3][66:-60]
+    left, right = body[:, : body.shape[1] // 2], body[:, body.shape[1] // 2 :]
+    assert shows(right, draw.REPAIRED).sum() > 50
+    assert not shows(left, draw.REPAIRED).any()
+    assert not shows(left, draw.COLOURS["right_hand"]).any()
+    assert shows(read[2][66:-60], draw.COLOURS["right_hand"]).any()
+    assert not shows(read[2][66:-60], draw.REPAIRED).any()
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+@pytest.mark.parametrize("ending", IMAGES)
+def test_pictures_are_written_without_a_word_of_opencv(capfd: pytest.CaptureFixture[str], ending: str) -> None:
+    picture = np.full((40, 60, 3), (200, 90, 10), np.uint8)
+    shown = cv2.imdecode(np.frombuffer(encoded(picture, ending), np.uint8), cv2.IMREAD_COLOR_RGB)
+    np.testing.assert_allclose(shown.astype(int), picture, atol=3)
+    assert capfd.readouterr().err == ""
+
+
+def test_what_cannot_be_written_or_shown_says_why(tmp_path: Path) -> None:
+    with pytest.raises(SignfoldError, match=r"a\.gif: ends in \.gif; give one of \.mp4"):
+        write_view(clip_of(person()), tmp_path / "a.gif")
+    nothing = ClipView(
+        "a", tmp_path, Extraction(empty_keypoints(), 0, 0, 0.0, "no_frames", "none decodes"), TensorSettings()
+    )
+    with pytest.raises(SignfoldError, match="a: nothing to show; no_frames: none decodes"):
+        write_view(nothing, tmp_path / "a.png")
+    with pytest.raises(SignfoldError, match="no such video"):
+        clip_of_video(tmp_path / "a.mp4", tmp_path / "store")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def results(tmp_path: Path, write_video: Callable[..., Path]) -> Path:
+    """A dataset of one clip, whose tensors hold the last detection instead of interpolating."""
+    path = write_video(tmp_path / "videos" / "a.mp4", frames=8, size=SIZE)
+    keypoints = with_gap(3, 4)
+    keypoints.right_hand[5:] += np.float32(0.2)
+    row = {"sample_id": "house/a", "sha256": file_digest(path)[0], "width": SIZE[0], "height": SIZE[1], "fps": 25.0}
+    row |= {"frames": 8, "status": "ok", "error": None}
+    out = tmp_path / "results"
+    files.write_parquet(
+        pa.Table.from_pylist([{"sample_id": "house/a", "path": str(path), "shard": "7"}]), out / "index.parquet"
+    )
+    files.write_parquet(to_table("house/a", keypoints), out / "keypoints" / "7.parquet")
+    videos = pa.Table.from_pylist([row], schema=VIDEOS_SCHEMA)
+    files.write_parquet(videos, out / "keypoints" / "7.videos.parquet")
+    settings = {"settings": vars(replace(TensorSettings(), repair="hold"))}
+    files.write_parquet(pa.table({"sample_id": ["house/a"]}), out / "tensors" / "7.parquet", settings)
+    return out
+
+
+def test_a_clip_of_a_dataset_is_found_by_id_and_by_content_and_repaired_as_its_tensors(results: Path) -> None:
+    by_id = clip_of_results("house/a", results)
+    copy = results.parent / "elsewhere.mp4"
+    copy.write_bytes((results.parent / "videos" / "a.mp4").read_bytes())
+    by_content = clip_of_results(str(copy), results)
+    assert (by_id.name, by_content.name, by_content.path) == ("house/a", "house/a", copy)
+    np.testing.assert_array_equal(by_id.repaired.right_hand[3:5], by_id.found.keypoints.right_hand[[2, 2]])
+    with pytest.raises(SignfoldError, match="no keypoints of 'house/b'"):
+        clip_of_results("house/b", results)
+
+
+def test_the_store_is_used_and_not_made(
+    tmp_path: Path, write_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_video(tmp_path / "a.mp4", frames=3)
+    assert len(clip_of_video(path, tmp_path / "store")) == 3
+    assert not (tmp_path / "store").exists()
+    (tmp_path / "store").mkdir()
+    clip_of_video(path, tmp_path / "store")
+    monkeypatch.setattr(holistic.Holistic, "extract", lambda *_: pytest.fail("it is in the store"))
+    assert len(clip_of_video(path, tmp_path / "store")) == 3
+
+
+def test_the_command_writes_beside_you_and_says_where(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["view", "house/a", "--results", str(results)])
+    assert result.output.strip() == "a.view.png"
+    assert cv2.imread(str(tmp_path / "a.view.png")).shape[1] == 1600
+
+
+def test_the_report_shows_sheets_of_the_clips_that_are_there(results: Path, tmp_path: Path) -> None:
+    ((name, uri),) = sheets.sheets(results, ["house/a", "house/b"])
+    head, content = uri.split(",")
+    assert (name, head) == ("house/a", "data:image/jpeg;base64")
+    picture = cv2.imdecode(np.frombuffer(base64.b64decode(content), np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape[1] == sheets.WIDTH
+    assert sheets.sheets(tmp_path, ["house/a"]) == []
