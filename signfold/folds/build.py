@@ -1,9 +1,9 @@
 """Which clips train, validate and test: signers apart.
 
 A group (a signer, or what a video shows) is in one role of a fold. Twins of one take, exact copies or re-encoded or
-trimmed ones (`duplicates`), have a role only once in a fold: test before val before train. A copy made for balance is in
-train if its source is, and has no role otherwise, so that the classes of a training part are filled up evenly only as far as
-the manifest's copies, drawn evenly over signers, fall into it.
+trimmed ones (`duplicates`), have a role only once in a fold: test before val before train. A copy made for balance is
+in train if its source is, and has no role otherwise, so that the classes of a training part are filled up evenly only
+as far as the manifest's copies, drawn evenly over signers, fall into it.
 """
 
 from __future__ import annotations
