@@ -1,7 +1,7 @@
 # signfold: from a folder of isolated sign-language videos to an honestly evaluated recogniser.
 #
 #   snakemake --cores 8                                                  the report of the configured dataset
-#   snakemake --cores 8 results/demo/models/fold-2/joint/metrics.json    one fold
+#   snakemake --cores 8 results/demo/models/fold-2.done    one fold
 #   snakemake --rulegraph | dot -Tsvg > rules.svg                        the picture of it
 #
 # videos > index > keypoints > tensors > manifest > folds > train > evaluate > report; each word is a rules file.

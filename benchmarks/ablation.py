@@ -30,7 +30,14 @@ import pyarrow as pa
 
 from signfold.config.load import HOME, read_config
 from signfold.core import files, versions
-from signfold.core.settings import STREAMS, ManifestSettings, ModelSettings, TensorSettings, TrainingSettings
+from signfold.core.settings import (
+    STREAMS,
+    Augmentation,
+    ManifestSettings,
+    ModelSettings,
+    TensorSettings,
+    TrainingSettings,
+)
 from signfold.dataset import manifest
 from signfold.evaluation import fusion
 from signfold.evaluation.intervals import difference
@@ -44,23 +51,25 @@ OUT = Path("results/bench")
 FOLDS = 3
 RESAMPLES, CONFIDENCE = 2000, 0.95
 HAND, TIPS = ["x_palm", "y_palm"], list(TIPS)
-DEFAULT = list(TensorSettings.channels)
+DEFAULT = list(TensorSettings().channels)
 Change = dict[str, dict[str, Any]]  # section of the configuration: keys
 BASE: Change = {
-    "tensors": {"frames": 32, "layout": "hand_21", "channels": [*HAND, *TIPS], "span": "sign"},
+    "tensors": {"frames": 32, "layout": "hand_21", "channels": [*HAND, *TIPS], "trim": "sign"},
     "model": {"network": "light", "width": 0.5},
-    "training": {"select": "last", "epochs": 60, "batch_size": 8},
+    "training": {"checkpoint": "last", "epochs": 60, "batch_size": 8},
+    "augmentation": {},
 }
 
 
 def recipe(name: str | None = None, **model: str) -> Change:
     """Return the configuration as it ships, with a recipe's file over it, judged as all others are."""
     whole = read_config(HOME / "recipes" / f"{name}.yaml" if name else None)
-    last = {"select": "last", "patience": None}
+    last = {"checkpoint": "last", "patience": None}
     return {
         "tensors": whole["tensors"],
         "model": {**whole["model"], **model},
         "training": {**whole["training"], **last},
+        "augmentation": whole["augmentation"],
     }
 
 
@@ -77,41 +86,39 @@ VARIANTS: dict[str, Change] = {
     "place alone": {"tensors": {"channels": ["x", "y"]}},
     "both hands, arms": {"tensors": {"layout": "hands_arms_46"}},
     "both hands, ten joints each": {"tensors": {"layout": "hands_body_27"}},
-    "ten joints, other hand hidden": {"tensors": {"layout": "hands_body_27", "rest": "always"}},
-    "default's tensors": {"tensors": {"layout": "hands_body_27", "channels": DEFAULT, "span": "clip"}},
+    "ten joints, other hand hidden": {"tensors": {"layout": "hands_body_27", "idle_hand": "mask_other"}},
+    "default's tensors": {"tensors": {"layout": "hands_body_27", "channels": DEFAULT, "trim": "none"}},
     "default's tensors, from the wrist": {
-        "tensors": {"layout": "hands_body_27", "channels": ["x", "y", "x_wrist", "y_wrist"], "span": "clip"}
+        "tensors": {"layout": "hands_body_27", "channels": ["x", "y", "x_wrist", "y_wrist"], "trim": "none"}
     },
     "resample: pad": {"tensors": {"resample": "pad", "frames": 80}},
     "normalise: none": {"tensors": {"normalise": "none", "channels": ["x", "y"]}},
-    "both hands, arms, rest: keep": {"tensors": {"layout": "hands_arms_46", "rest": "keep"}},
-    "both hands, arms, dominant: keep": {"tensors": {"layout": "hands_arms_46", "dominant": "keep"}},
-    "span: clip": {"tensors": {"span": "clip"}},
-    "repair: none": {"tensors": {"repair": "none"}},
-    "no rotation": {"training": {"rotation_deg": 0}},
-    "no scale, no shear": {"training": {"scale": 0, "shear": 0}},
-    "no noise": {"training": {"noise": 0}},
-    "noise 0.04": {"training": {"noise": 0.04}},
-    "no time warp": {"training": {"time_warp": 0}},
-    "no variation at all": {"training": {"rotation_deg": 0, "scale": 0, "shear": 0, "noise": 0, "time_warp": 0}},
+    "both hands, arms, idle_hand: keep": {"tensors": {"layout": "hands_arms_46", "idle_hand": "keep"}},
+    "both hands, arms, mirror_left_handed: false": {
+        "tensors": {"layout": "hands_arms_46", "mirror_left_handed": False}
+    },
+    "trim: none": {"tensors": {"trim": "none"}},
+    "imputation: none": {"tensors": {"imputation": "none"}},
+    "no rotation": {"augmentation": {"rotation_deg": 0}},
+    "no scale, no shear": {"augmentation": {"scale": 0, "shear": 0}},
+    "no noise": {"augmentation": {"noise": 0}},
+    "noise 0.04": {"augmentation": {"noise": 0.04}},
+    "no time warp": {"augmentation": {"time_warp": 0}},
+    "no variation at all": {"augmentation": {"rotation_deg": 0, "scale": 0, "shear": 0, "noise": 0, "time_warp": 0}},
     "twice the variation": {
-        "training": {"rotation_deg": 30, "scale": 0.2, "shear": 0.2, "noise": 0.02, "time_warp": 0.2}
+        "augmentation": {"rotation_deg": 30, "scale": 0.2, "shear": 0.2, "noise": 0.02, "time_warp": 0.2}
     },
     "twice the variation, longer": {
-        "training": {
-            "rotation_deg": 30,
-            "scale": 0.2,
-            "shear": 0.2,
-            "noise": 0.03,
-            "time_warp": 0.2,
-            "epochs": 150,
-            "batch_size": 16,
-        }
+        "augmentation": {"rotation_deg": 30, "scale": 0.2, "shear": 0.2, "noise": 0.03, "time_warp": 0.2},
+        "training": {"epochs": 150, "batch_size": 16},
     },
-    "mirror": {"training": {"mirror": True}},
-    "joint_drop 0.1": {"training": {"joint_drop": 0.1}},
-    "frame_drop 0.1": {"training": {"frame_drop": 0.1}},
-    "both hands, arms, hand_drop 0.3": {"tensors": {"layout": "hands_arms_46"}, "training": {"hand_drop": 0.3}},
+    "mirror": {"augmentation": {"mirror": True}},
+    "joint_dropout 0.1": {"augmentation": {"joint_dropout": 0.1}},
+    "frame_dropout 0.1": {"augmentation": {"frame_dropout": 0.1}},
+    "both hands, arms, hand_dropout 0.3": {
+        "tensors": {"layout": "hands_arms_46"},
+        "augmentation": {"hand_dropout": 0.3},
+    },
     "learning rate 0.004": {"training": {"learning_rate": 4e-3}},
     "fp32": {"training": {"precision": "fp32"}},
     "120 epochs": {"training": {"epochs": 120}},
@@ -133,9 +140,7 @@ VARIANTS: dict[str, Change] = {
 
 def changed(change: Change) -> Change:
     """Return the base recipe with a change."""
-    return {
-        section: {**BASE.get(section, {}), **change.get(section, {})} for section in ("tensors", "model", "training")
-    }
+    return {section: {**keys, **change.get(section, {})} for section, keys in BASE.items()}
 
 
 def prepared(dataset: Path, settings: dict[str, Any]) -> Path:
@@ -184,6 +189,7 @@ def run(folder: Path, fold: str, name: str, stream: str, seed: int, change: Chan
             out,
             stream=stream,
             settings=TrainingSettings(**change["training"]),
+            augmentation=Augmentation(**change["augmentation"]),
             model_settings=ModelSettings(**change["model"]),
             seed=seed,
             threads=1,

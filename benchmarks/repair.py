@@ -46,7 +46,7 @@ def rendered() -> Iterator[tuple[str, Keypoints, dict[str, Floats], float]]:
     if not (folder / TRUTH).exists():
         render(folder, RENDERED)
     truth = files.read_parquet(folder / TRUTH).to_pandas()
-    store, extractor = Cache(Path("results/store")), Holistic()
+    store, extractor = Cache(Path("results/cache")), Holistic()
     for name, rows in truth.groupby("sample_id", sort=False):
         path = folder / f"{name}.mp4"
         found = store.extraction(path, file_digest(path)[0], extractor)

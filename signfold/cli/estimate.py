@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from signfold.config import load as configuration
+from signfold.config.load import dataset_of, dataset_settings, read_config
 from signfold.core.clip import to_table
 from signfold.core.errors import SignfoldError
 from signfold.core.files import write_parquet
-from signfold.core.settings import FoldSettings, KeypointSettings, ModelSettings, TensorSettings, TrainingSettings
+from signfold.core.settings import (
+    ModelSettings,
+    Settings,
+    TensorSettings,
+    TrainingSettings,
+)
 from signfold.core.skeleton import layout
 from signfold.dataset import index
 from signfold.folds.names import count_groups, fold_names
@@ -26,7 +30,7 @@ from signfold.models.aagcn import AAGCN
 from signfold.models.graph import spatial_partition
 from signfold.training.optim import precision
 
-# Every clip's keypoints lie in the store and in its shard.
+# Every clip's keypoints lie in the cache and in its shard.
 COPIES = 2
 
 
@@ -63,7 +67,7 @@ class Plan:
     seconds
         Core-seconds of extraction: the estimate, and how much it may be off either way (95 %, from the sampled clips).
     keypoint_bytes, tensor_bytes
-        On disk: keypoints in the store and in the shards, and tensors.
+        On disk: keypoints in the cache and in the shards, and tensors.
     training_seconds
         Of all networks, one after the other, on `device`; on a CPU, of one core.
     networks, device
@@ -138,16 +142,17 @@ def step_seconds(
     return clock() - start
 
 
-def training(settings: Mapping[str, Any], found: index.Index, device: torch.device) -> tuple[float, int]:
+def training(settings: Settings, found: index.Index, device: torch.device) -> tuple[float, int]:
     """Return the seconds that all networks take one after the other, and how many there are.
 
     An upper bound of the items: every video but a fold's test part, as though none were held apart for validation.
     """
-    folds = FoldSettings(**settings["folds"])
+    folds, train = settings.folds, settings.training
     names = fold_names(count_groups((s.signer for s in found.samples), folds), folds)
-    tensors, model = TensorSettings(**settings["tensors"]), ModelSettings(**settings["model"])
-    train, networks = TrainingSettings(**settings["training"]), len(names) * len(settings["streams"])
-    step = step_seconds(tensors, model, train, len({sample.label for sample in found.samples}), device)
+    networks = len(names) * len(settings.streams) * settings.seeds
+    step = step_seconds(
+        settings.tensors, settings.model, train, len({sample.label for sample in found.samples}), device
+    )
     items = len(found.samples) * (1 - 1 / max(2, len(names)))
     return networks * train.epochs * items / train.batch_size * step, networks
 
@@ -169,9 +174,9 @@ def plan(file: str | Path | None, name: str | None = None, sample: int = 5) -> P
     SignfoldError
         If there are no videos to look at: keypoints that are imported, or clips that are yet to be drawn.
     """
-    config = configuration.read_config(file)
+    config = read_config(file)
     name = name or config["dataset"]
-    dataset, settings = configuration.dataset_of(config, name), configuration.dataset_settings(config, name, {})
+    dataset, settings = dataset_of(config, name), dataset_settings(config, name)
     if "keypoints" in dataset:
         raise SignfoldError(
             f"datasets.{name}: its keypoints are imported, nothing is extracted; there is nothing to plan"
@@ -179,14 +184,14 @@ def plan(file: str | Path | None, name: str | None = None, sample: int = 5) -> P
     found = index.read_index(dataset)
     if not Path(found.samples[0].path).exists():
         raise SignfoldError(f"datasets.{name}: its videos are yet to be drawn; run `snakemake` up to the index first")
-    extractor = holistic_of(KeypointSettings(**settings["keypoints"]))
+    extractor = holistic_of(settings.keypoints)
     # The first clip pays for reading the models.
     chosen = spread(found.samples, sample)
     probe(chosen[0], extractor)
     probes = [probe(one, extractor) for one in chosen]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     seconds, networks = training(settings, found, device)
-    tensors = TensorSettings(**settings["tensors"])
+    tensors = settings.tensors
     values = len(tensors.channels) * tensors.frames * len(layout(tensors.layout).joints)
     return Plan(
         videos=len(found.samples),
@@ -218,7 +223,7 @@ def describe(found: Plan, workers: int) -> str:
             f"{duration(seconds / workers)} with {workers} workers",
             f"training: at most {duration(found.training_seconds)} for {found.networks} networks one after the other, "
             f"on {'one core' if found.device == 'cpu' else found.device}",
-            f"disk: {found.keypoint_bytes / 1e9:.2f} GB of keypoints (half of it the store, which may be deleted), "
+            f"disk: {found.keypoint_bytes / 1e9:.2f} GB of keypoints (half of it the cache, which may be deleted), "
             f"{found.tensor_bytes / 1e9:.2f} GB of tensors",
         ]
     )

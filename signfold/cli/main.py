@@ -56,7 +56,7 @@ def synth(out: Path, signs: int, signers: int, takes: int, seed: int, workers: i
 @click.argument("results", type=EXISTING)
 @click.argument("videos", type=EXISTING, nargs=-1, required=True)
 @click.option("-o", "--out", type=PATH, default=Path("predicted.csv"), show_default=True, help="The table to write.")
-@click.option("--store", "root", default="results/store", show_default=True, type=PATH, help="The store's folder.")
+@click.option("--cache", "root", default="results/cache", show_default=True, type=PATH, help="Folder of the cache.")
 def predict(results: Path, videos: tuple[Path, ...], out: Path, root: Path) -> None:
     """Recognise the signs in VIDEOS (files or folders) with the networks of RESULTS, as results/demo."""
     from signfold.inference import predict as predicting
@@ -154,7 +154,7 @@ def doctor(results: Path, hands: float, strict: bool) -> None:
 @click.argument("clip")
 @click.option("-o", "--out", type=PATH, help="NAME.mp4: a film. NAME.png: a contact sheet. [default: CLIP.view.png]")
 @click.option("--results", type=EXISTING, help="Results folder, as results/demo: CLIP may be one of its sample ids.")
-@click.option("--store", "root", default="results/store", show_default=True, type=PATH, help="The store's folder.")
+@click.option("--cache", "root", default="results/cache", show_default=True, type=PATH, help="Folder of the cache.")
 def view(clip: str, out: Path | None, results: Path | None, root: Path) -> None:
     """Draw the keypoints of CLIP over its frames, as detected and as repaired."""
     from signfold.visual import load_clip as viewing
@@ -178,10 +178,10 @@ def plan(config: Path | None, dataset: str | None, sample: int, workers: int) ->
 
 
 @main.command()
-@click.option("--store", "root", default="results/store", show_default=True, type=PATH, help="The store's folder.")
+@click.option("--cache", "root", default="results/cache", show_default=True, type=PATH, help="Folder of the cache.")
 @click.option("--prune", is_flag=True, help="Delete what other versions of the extractor made.")
-def store(root: Path, prune: bool) -> None:
-    """Show what the store of extracted videos holds, and prune it. Deleting it whole is safe too."""
+def cache(root: Path, prune: bool) -> None:
+    """Show what the cache of extracted videos holds, and prune it. Deleting it whole is safe too."""
     from signfold.keypoints.cache import Cache, cache_usage
     from signfold.keypoints.holistic import Holistic
 

@@ -1,24 +1,28 @@
-"""The configuration: checked against the schema, and what holds for one dataset. Light, the Snakefile imports it."""
+"""The configuration read, checked, and resolved to what holds for one dataset. Light: the Snakefile imports it."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
-import jsonschema
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
+from signfold.config.schema import Config
 from signfold.core.errors import SignfoldError
+from signfold.core.settings import Settings
 from signfold.dataset.synthetic import GLOSSES
 
 HOME = Path(__file__).parents[2] / "config"
 
 
 def check_config(config: Mapping[str, Any]) -> None:
-    """Check a configuration against `config/schema.yaml`.
+    """Check a whole configuration: keys, types, bounds and choices.
 
     Parameters
     ----------
@@ -28,32 +32,90 @@ def check_config(config: Mapping[str, Any]) -> None:
     Raises
     ------
     SignfoldError
-        All errors at once; a mistyped key comes with the nearest valid one.
+        All errors at once; an unknown key comes with the nearest known one.
     """
-    schema = yaml.safe_load((HOME / "schema.yaml").read_text(encoding="utf-8"))
-    if any(not isinstance(name, str) for name in config.get("datasets", {})):
-        raise SignfoldError(f"datasets: a name is not text: {list(config['datasets'])}; put quotes around it")
-    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda error: list(error.path))
+    errors = _errors(Config, config)
+    datasets = config.get("datasets")
+    for name, dataset in datasets.items() if isinstance(datasets, Mapping) else ():
+        if isinstance(dataset, Mapping) and isinstance(dataset.get("settings"), Mapping):
+            errors += _errors(Settings, dataset["settings"], ("datasets", name, "settings"))
     if errors:
-        lines = [line for error in errors for line in _explain(error)]
-        raise SignfoldError("\n".join(["the configuration has errors:", *lines]))
+        raise SignfoldError("\n".join(["the configuration has errors:", *errors]))
     if config["dataset"] not in config["datasets"]:
         raise SignfoldError(_unknown_key("datasets", config["dataset"], list(config["datasets"])))
 
 
-def _explain(error: jsonschema.ValidationError) -> list[str]:
-    where = ".".join(map(str, error.absolute_path))
-    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
-        known = list(error.schema["properties"])
-        return [_unknown_key(where, key, known) for key in error.instance if key not in known]
-    return [f"  {where or 'config'}: {error.message}"]
+_checker = functools.cache(TypeAdapter)
 
 
-def _unknown_key(where: str, key: str, known: list[str]) -> str:
-    name = f"{where}.{key}" if where else str(key)
-    nearest = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-    hint = f"did you mean `{nearest[0]}`?" if nearest else f"known keys: {', '.join(known)}"
-    return f"  {name}: unknown key; {hint}"
+def _validated(section: type, given: Any) -> Any:
+    return _checker(section).validate_python(_whole_numbers(given))
+
+
+def _whole_numbers(value: Any) -> Any:
+    """Return the same with 2 for 2.0: files and the command line may give either, and both mean one thing."""
+    if isinstance(value, Mapping):
+        return {key: _whole_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _errors(section: type, given: Any, where: Sequence[Any] = ()) -> list[str]:
+    """Return one line for each key that is wrong."""
+    try:
+        _validated(section, given)
+    except ValidationError as error:
+        told: dict[str, list[str]] = {}
+        for each in error.errors():
+            path = _path(given, each["loc"])
+            told.setdefault(".".join(map(str, (*where, *path))), []).append(_explain(section, each, path))
+        return [f"  {key or 'config'}: {', or '.join(dict.fromkeys(texts))}" for key, texts in told.items()]
+    return []
+
+
+def _path(given: Any, location: Sequence[Any]) -> list[Any]:
+    """Return the keys of an error's location that are the user's own: pydantic adds the names of alternatives."""
+    path: list[Any] = []
+    for key in location:
+        inside = isinstance(given, Mapping) and key in given
+        if inside or (isinstance(given, Sequence) and not isinstance(given, str) and isinstance(key, int)):
+            path.append(key)
+            given = given[key] if inside or key < len(given) else None
+    return path
+
+
+def _explain(section: type, error: Any, path: Sequence[Any]) -> str:
+    if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return _nearest(str(path[-1]), _known_keys(section, path[:-1]))
+    if error["loc"][-1] == "[key]":
+        return f"the name {error['input']!r}: expected text of letters, digits, `_`, `-` and `.`, in quotes if a number"
+    text = error["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+    return text if error["type"] == "value_error" else f"found {error['input']!r}; {text}"
+
+
+def _known_keys(section: type, path: Sequence[Any]) -> list[str]:
+    """Return the fields of the class that a path leads to; names of datasets and places in lists are passed over."""
+    for key in path:
+        hints = get_type_hints(section)
+        section = _class_in(hints[key]) or section if key in hints else section
+    return [field.name for field in fields(section)]
+
+
+def _class_in(hint: Any) -> type | None:
+    """Return the dataclass inside a type such as `dict[str, X]` or `X | None`."""
+    if is_dataclass(hint):
+        return hint if isinstance(hint, type) else None
+    return next((found for inner in get_args(hint) if (found := _class_in(inner))), None)
+
+
+def _nearest(key: str, known: Sequence[str]) -> str:
+    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return "unknown key; " + (f"did you mean `{nearest[0]}`?" if nearest else f"known keys: {', '.join(known)}")
+
+
+def _unknown_key(where: str, key: str, known: Sequence[str]) -> str:
+    return f"{where}.{key}: {_nearest(key, known)}"
 
 
 def typed(value: Any) -> Any:
@@ -77,6 +139,57 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
         result[key] = merged(result[key], value) if both else deepcopy(value)
     return result
+
+
+def resolved(config: Mapping[str, Any], command_line: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration with the command line over everything, a dataset's own settings too; checked.
+
+    Parameters
+    ----------
+    config
+        The configuration as Snakemake read it from files and `--config`.
+    command_line
+        The keys of `--config` alone.
+
+    Raises
+    ------
+    SignfoldError
+        If a key or value is wrong.
+    """
+    given = typed(command_line)
+    result = merged(config, given)
+    check_config(result)
+    settings = {key: value for key, value in given.items() if key in _SETTINGS}
+    for dataset in result["datasets"].values():
+        if settings and "settings" in dataset:
+            dataset["settings"] = merged(dataset["settings"], settings)
+    return result
+
+
+_SETTINGS = tuple(field.name for field in fields(Settings))
+
+
+def dataset_settings(config: Mapping[str, Any], name: str) -> Settings:
+    """Return the settings that hold for a dataset: the general sections with its own `settings` over them.
+
+    Parameters
+    ----------
+    config
+        The resolved configuration.
+    name
+        A key of `datasets`.
+
+    Raises
+    ------
+    SignfoldError
+        If settings that are valid by themselves do not go together.
+    """
+    general = {key: config[key] for key in _SETTINGS if key in config}
+    together = merged(general, config["datasets"][name].get("settings") or {})
+    errors = _errors(Settings, together)
+    if errors:
+        raise SignfoldError("\n".join([f"the settings of dataset {name}:", *errors]))
+    return _validated(Settings, together)
 
 
 def dataset_of(config: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -109,12 +222,10 @@ def dataset_of(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _preset(preset: str) -> dict[str, Any]:
-    presets = HOME / "datasets"
-    file = presets / f"{preset}.yaml"
-    if not file.is_file():
-        known = sorted(path.stem for path in presets.glob("*.yaml"))
+    known = {path.stem: path for path in sorted((HOME / "datasets").glob("*.yaml"))}
+    if preset not in known:
         raise SignfoldError(f"preset: there is no {preset!r}; known presets: {', '.join(known)}")
-    return yaml.safe_load(file.read_text(encoding="utf-8"))
+    return yaml.safe_load(known[preset].read_text(encoding="utf-8"))
 
 
 def read_config(file: str | Path | None) -> dict[str, Any]:
@@ -132,24 +243,3 @@ def read_config(file: str | Path | None) -> dict[str, Any]:
         config = merged(config, yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {})
     check_config(config)
     return config
-
-
-def dataset_settings(config: Mapping[str, Any], name: str, command_line: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that hold for a dataset.
-
-    What is said nearest to the user's hand counts: the command line (`--config`), then the dataset's own `settings`,
-    then the general sections.
-
-    Parameters
-    ----------
-    config
-        The checked configuration, with the command line's keys already in it.
-    name
-        A key of `datasets`.
-    command_line
-        What `--config` gave.
-    """
-    general = {key: value for key, value in config.items() if key not in ("dataset", "datasets")}
-    own = config["datasets"][name].get("settings", {})
-    typed = {key: value for key, value in command_line.items() if key in general}
-    return merged(merged(general, own), typed)

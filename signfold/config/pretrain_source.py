@@ -1,65 +1,61 @@
-"""Where a network starts from, before anything is computed: light, the Snakefile imports it."""
+"""Initial weights of a dataset's networks, known before anything is computed. Light: the Snakefile imports it."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from signfold.config import load as configuration
+from signfold.config.load import dataset_settings
 from signfold.core.errors import SignfoldError
-from signfold.core.results import model_folder
 from signfold.core.settings import PretrainSettings
 
 
-def initial_weights(settings: PretrainSettings, dataset: str, fold: str, stream: str, number: int = 1) -> str | None:
-    """Return the `model.safetensors` that a network of `dataset` starts from; None for random weights.
+def initial_weights(settings: PretrainSettings, stream: str) -> str | None:
+    """Return the `model.safetensors` that networks of a stream start from; None for random weights.
 
     Parameters
     ----------
     settings
-        Checked by `settings_of`.
-    dataset, fold, stream
-        Whose network.
-    number
-        Of the seed, from 1.
+        The source, checked by `pretrain_settings`.
+    stream
+        The stream of the network.
     """
-    if settings.from_joint and stream != "joint":
-        return f"{model_folder(dataset, fold, 'joint', number)}/model.safetensors"
     if settings.dataset is not None:
         return f"results/{settings.dataset}/pretrain/{stream}/model.safetensors"
     return None if settings.weights is None else settings.weights.replace("{stream}", stream)
 
 
-def pretrain_settings(config: Mapping[str, Any], name: str, command_line: Mapping[str, Any]) -> PretrainSettings:
+def pretrain_settings(config: Mapping[str, Any], name: str) -> PretrainSettings:
     """Return where a dataset's networks start from, checked as far as the configuration tells.
 
     Parameters
     ----------
-    config, name, command_line
-        As for `config.settings_of`.
+    config
+        The resolved configuration.
+    name
+        A key of `datasets`.
 
     Raises
     ------
     SignfoldError
         If the source is not configured, is the dataset itself, has other tensors or another network, or two are given.
     """
-    own = configuration.dataset_settings(config, name, command_line)
-    settings = PretrainSettings(**own["pretrain"])
-    named = config["datasets"][name].get("settings", {}).get("pretrain", {}).get("dataset")
+    own = dataset_settings(config, name)
+    settings = own.pretrain
+    named = (config["datasets"][name].get("settings") or {}).get("pretrain", {}).get("dataset")
     if settings.dataset == name and name not in (config["dataset"], named):
-        settings = replace(settings, dataset=None)  # said of all datasets, and this is the source
+        settings = replace(settings, dataset=None)  # the key stands in the general section, and this is the source
     if settings.dataset is not None and settings.weights is not None:
         raise SignfoldError("pretrain: both `dataset` and `weights` are given; set one of them to null")
     if settings.dataset is not None:
         _check_source(config, name, settings.dataset)
-        _check_alike(
-            name, own, settings.dataset, configuration.dataset_settings(config, settings.dataset, command_line)
-        )
+        source = dataset_settings(config, settings.dataset)
+        _check_alike(name, asdict(own), settings.dataset, asdict(source))
     if settings.weights is not None:
-        _check_files(settings, own["streams"])
+        _check_files(settings.weights, own.streams)
     return settings
 
 
@@ -75,21 +71,21 @@ def _check_source(config: Mapping[str, Any], name: str, source: str) -> None:
 def _check_alike(name: str, own: Mapping[str, Any], source: str, other: Mapping[str, Any]) -> None:
     """Raise if tensors mean something else or networks have other sizes: hours later, nothing would fit."""
     differing = [
-        f"{section}.{key} is {other[section].get(key)!r} for {source} and {own[section].get(key)!r} for {name}"
+        f"{section}.{key} is {other[section][key]!r} for {source} and {own[section][key]!r} for {name}"
         for section, free in (("tensors", set()), ("model", {"dropout"}))
-        for key in sorted({*own[section], *other[section]} - free)
-        if own[section].get(key) != other[section].get(key)
+        for key in own[section]
+        if key not in free and own[section][key] != other[section][key]
     ]
     if differing:
         raise SignfoldError(
-            f"pretrain.dataset: {name} cannot go on from {source}: {'; '.join(differing)}. "
+            f"pretrain.dataset: {name} cannot start from {source}: {'; '.join(differing)}. "
             f"Give both the same under `settings` of datasets.{source} and datasets.{name}"
         )
 
 
-def _check_files(settings: PretrainSettings, streams: list[str]) -> None:
-    for stream in ["joint"] if settings.from_joint else streams:
-        path = Path(str(settings.weights).replace("{stream}", stream))
+def _check_files(weights: str, streams: Sequence[str]) -> None:
+    for stream in streams:
+        path = Path(weights.replace("{stream}", stream))
         for wanted in (path, path.with_name("provenance.json")):
             if not wanted.is_file():
                 raise SignfoldError(

@@ -41,9 +41,9 @@ def present_folds(results: Path) -> list[str]:
     return sorted(names, key=lambda name: (len(name), name))
 
 
-def seed_folder(first: Path, number: int) -> Path:
-    """Return where a further seed's model is: below the first's, `models/{fold}/{stream}`."""
-    return first if number == 1 else first / f"seed-{number}"
+def seed_folder(stream: Path, number: int) -> Path:
+    """Return the folder of a seed's network below its stream's, `models/{fold}/{stream}`."""
+    return stream / f"seed-{number}"
 
 
 def present_models(results: Path, number: int = 1) -> list[Path]:
@@ -61,7 +61,7 @@ def present_models(results: Path, number: int = 1) -> list[Path]:
         about = json.loads(metrics.read_text(encoding="utf-8"))
         there = [results / "models" / fold / stream for fold in about["folds"] for stream in about["streams"]]
     else:
-        there = sorted(path.parent for path in (results / "models").glob("*/*/model.safetensors"))
+        there = sorted(path.parent.parent for path in (results / "models").glob(f"*/*/seed-{number}/model.safetensors"))
     return [found for folder in there if (found := seed_folder(folder, number)).is_dir()]
 
 
@@ -71,7 +71,6 @@ def present_seeds(results: Path) -> int:
     return json.loads(metrics.read_text(encoding="utf-8"))["seeds"]["count"] if metrics.exists() else 1
 
 
-def model_folder(dataset: str, fold: str, stream: str, number: int = 1) -> str:
-    """Return where a fold's network is: the first seed's in the stream's folder, the others' each in one below it."""
-    folder = f"results/{dataset}/models/{fold}/{stream}"
-    return folder if number == 1 else f"{folder}/seed-{number}"
+def model_folder(dataset: str, fold: str, stream: str, number: int) -> str:
+    """Return the folder of a network: of a dataset, a fold, a stream, and a seed's number from 1."""
+    return f"results/{dataset}/models/{fold}/{stream}/seed-{number}"

@@ -1,180 +1,170 @@
-"""The options of every stage: one class for each section of the configuration."""
+"""The options of every stage: one class for each section of the configuration, each option stated once.
+
+An option's name, type, bounds, default and sentence stand here alone: the check of a configuration, its schema and the
+table in `config/README.md` are made from them, and the comments of `config/config.yaml` are held to them. Pydantic is a
+dependency of Snakemake, which loads it before it reads the Snakefile.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Literal
+from dataclasses import fields
+from typing import Annotated, Any, Literal
 
-from signfold.core.errors import SignfoldError
-from signfold.core.skeleton import layout
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
 
-CHANNELS = (
-    "x",
-    "y",
-    "z",
-    "x_wrist",
-    "y_wrist",
-    "x_palm",
-    "y_palm",
-    "to_thumb",
-    "to_index",
-    "to_middle",
-    "to_ring",
-    "to_pinky",
-)
-STREAMS = ("joint", "bone", "joint_motion", "bone_motion")
+from signfold.core.skeleton import LAYOUTS
 
-
-Imputation = Literal["linear", "pchip", "hold", "none"]
-
-
+Channel = Literal[
+    "x", "y", "z", "x_wrist", "y_wrist", "x_palm", "y_palm", "to_thumb", "to_index", "to_middle", "to_ring", "to_pinky"
+]
+Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
+Imputation = Literal["pchip", "linear", "hold", "none"]
 EdgeFill = Literal["hold", "average"]
+CHANNELS: tuple[str, ...] = Channel.__args__  # type: ignore[attr-defined]
+STREAMS: tuple[str, ...] = Stream.__args__  # type: ignore[attr-defined]
 
 
-@dataclass(frozen=True)
+def _unique(values: Any) -> Any:
+    if isinstance(values, list | tuple) and len(set(map(str, values))) < len(values):
+        raise ValueError("each once")
+    return values
+
+
+Whole = Annotated[int, Field(strict=True)]
+Real = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Flag = Annotated[bool, Field(strict=True)]
+Share = Annotated[Real, Field(ge=0, le=1)]
+ShareBelowOne = Annotated[Real, Field(ge=0, lt=1)]
+# scikit-learn takes seeds below 2**32; a hundred `seeds` count up from this one.
+Seed = Annotated[Whole, Field(ge=0, le=4_294_967_000)]
+
+_SECTION = ConfigDict(extra="forbid")
+
+
+def option(default: Any, sentence: str, **bounds: Any) -> Any:
+    """Return an option's default, with the sentence that describes it and its bounds."""
+    return Field(default, description=sentence, **bounds)
+
+
+@dataclass(frozen=True, config=_SECTION)
 class KeypointSettings:
-    """The section `keypoints` of the configuration.
+    """Extraction of keypoints from videos: the section `keypoints`."""
 
-    Parameters
-    ----------
-    min_detection_confidence, min_tracking_confidence
-        MediaPipe's thresholds, 0 to 1.
-    max_seconds
-        Of a longer clip, only so much is looked at, with a warning.
-    on_bad_video
-        `skip` sets a video without frames or person aside with its reason; `fail` stops the run at it.
-    """
-
-    min_detection_confidence: float = 0.5
-    min_tracking_confidence: float = 0.5
-    max_seconds: float = 60.0
-    on_bad_video: str = "skip"
+    min_detection_confidence: Share = option(0.5, "MediaPipe's threshold for detecting a person, 0 to 1.")
+    min_tracking_confidence: Share = option(0.5, "MediaPipe's threshold for following a person, 0 to 1.")
+    max_seconds: Real = option(
+        60.0, "Longest part of a video that is extracted, in seconds; the rest is left out.", gt=0, le=86400
+    )
+    on_bad_video: Literal["skip", "fail"] = option(
+        "skip", "A video without frames or without a person: skip sets it aside with its reason, fail stops the run."
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_SECTION)
 class TensorSettings:
-    """What the network is shown; the keys of the configuration's section `tensors`.
+    """What the network is shown of a clip: the section `tensors`."""
 
-    Parameters
-    ----------
-    layout
-        The joints, by the name of a layout in `signfold.joints`.
-    frames
-        T, the frames of every tensor.
-    channels
-        Of `x`, `y`, `z`, `x_wrist`, `y_wrist`, `x_palm`, `y_palm`, `to_thumb`, `to_index`, `to_middle`, `to_ring`,
-        `to_pinky`: place, place from the wrist of the joint's own hand, the same in lengths of that hand's palm, and
-        distances from its fingertips in that length (`signfold.normalise.channels_of`). All but the first three are 0
-        for joints of no hand.
-    resample
-        `uniform`: T moments evenly over the whole clip. `pad`: the first T frames as they are, missing after the end.
-    repair, ends
-        As in `signfold.repair.repair`.
-    normalise
-        `shoulders`: the origin is the clip's median middle between the shoulders, the unit its median shoulder width,
-        and a square is a square (see `reference`). `none`: image coordinates, 0 to 1, as MediaPipe gives them.
-    dominant
-        `right`: a clip whose left hand does the signing is mirrored. `keep`: as filmed.
-    rest
-        `mask`: a hand that does nothing throughout the clip is missing. `keep`: as detected. `always`: the hand that is
-        not the dominant one is missing, for signs of one hand, such as manual alphabets.
-    span
-        `sign`: the frames from the first to the last with a raised hand. `clip`: all.
-    """
+    layout: str = option(
+        "hands_body_27",
+        "Joints. hands_body_27: nose, shoulders, elbows, wrists and ten joints of each hand. hands_arms_46: "
+        "shoulders, elbows and whole hands. hand_21: the whole dominant hand alone.",
+        json_schema_extra={"enum": list(LAYOUTS)},
+    )
+    frames: Whole = option(64, "Number of frames of every tensor, T.", ge=4, le=1000)
+    channels: Annotated[tuple[Channel, ...], BeforeValidator(_unique), Field(min_length=1)] = option(
+        ("x", "y", "x_palm", "y_palm", "to_thumb", "to_index", "to_middle", "to_ring", "to_pinky"),
+        "Values of a joint. x, y, z: its place. x_wrist, y_wrist: its place from the wrist of its own hand; "
+        "x_palm, y_palm: the same in lengths of that hand's palm. to_thumb to to_pinky: its distance from a "
+        "fingertip of its own hand, in palms. All but x, y, z are 0 for joints of no hand.",
+    )
+    resample: Literal["uniform", "pad"] = option(
+        "uniform", "uniform: T moments evenly over the clip. pad: the first T frames, missing after the clip's end."
+    )
+    imputation: Imputation = option(
+        "pchip",
+        "Filling of joints between detections: pchip (monotone cubic in time), linear, hold (the last detection) "
+        "or none.",
+    )
+    edge_fill: EdgeFill = option(
+        "hold",
+        "Filling before the first and after the last detection: hold (the nearest detection) or average (the "
+        "clip's mean shape).",
+    )
+    normalise: Literal["shoulders", "none"] = option(
+        "shoulders",
+        "shoulders: origin midway between the shoulders, unit their distance, medians of the clip. none: image "
+        "coordinates, 0 to 1.",
+    )
+    mirror_left_handed: Flag = option(True, "Mirroring of clips that the left hand signs.")
+    idle_hand: Literal["mask", "mask_other", "keep"] = option(
+        "mask",
+        "mask: a hand that rests throughout the clip is missing. mask_other: the hand that is not dominant is "
+        "missing, for signs of one hand such as manual alphabets. keep: both as detected.",
+    )
+    trim: Literal["none", "sign"] = option(
+        "none", "none: all frames. sign: from the first to the last frame with a raised hand."
+    )
 
-    layout: str = "hands_body_27"
-    frames: int = 64
-    channels: Sequence[str] = ("x", "y", "x_palm", "y_palm", "to_thumb", "to_index", "to_middle", "to_ring", "to_pinky")
-    resample: Literal["uniform", "pad"] = "uniform"
-    repair: Imputation = "pchip"
-    ends: EdgeFill = "hold"
-    normalise: Literal["shoulders", "none"] = "shoulders"
-    dominant: Literal["right", "keep"] = "right"
-    rest: Literal["keep", "mask", "always"] = "mask"
-    span: Literal["sign", "clip"] = "clip"
-
-    def __post_init__(self) -> None:
-        layout(self.layout)
-        object.__setattr__(self, "channels", tuple(self.channels))
-        unknown = [channel for channel in self.channels if channel not in CHANNELS]
-        if unknown or not self.channels or len(set(self.channels)) < len(self.channels):
-            raise SignfoldError(
-                f"tensors.channels: found {list(self.channels)}, expected some of {', '.join(CHANNELS)}, each once"
+    @model_validator(mode="after")
+    def _check(self) -> TensorSettings:
+        if self.layout not in LAYOUTS:
+            raise ValueError(f"layout: found {self.layout!r}, expected one of {', '.join(LAYOUTS)}")
+        if not self.mirror_left_handed and not LAYOUTS[self.layout].hand("left"):
+            raise ValueError(
+                f"layout: {self.layout} is the right hand, and mirror_left_handed: false leaves the signs of "
+                "left-handed people to their left one; set mirror_left_handed: true, or another layout"
             )
-        if self.dominant == "keep" and not layout(self.layout).hand("left"):
-            raise SignfoldError(
-                f"tensors.layout: {self.layout} is the right hand, and tensors.dominant: keep leaves the signs of "
-                "left-handed people to their left one. Set dominant: right, or another layout"
-            )
+        return self
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_SECTION)
 class ManifestSettings:
-    """What becomes a training item; the keys of the configuration's section `manifest`.
+    """Which clips are learnt from: the section `manifest`."""
 
-    Parameters
-    ----------
-    min_hand_share
-        A clip in which a hand was seen in a smaller share of the frames is left out.
-    balance
-        `copies`: classes are filled up with copies of their clips. `weights`: a rare class weighs more in the loss.
-        `none`: as they are.
-    per_class
-        For `copies`: how many items a class is filled up to; `max` is the size of the largest.
-    """
-
-    min_hand_share: float = 0.05
-    balance: Literal["copies", "weights", "none"] = "none"
-    per_class: Literal["max"] | int = "max"
+    min_hand_share: Share = option(
+        0.05, "Least share of a clip's frames in which a hand was seen; clips below it are left out and listed."
+    )
+    balance: Literal["copies", "weights", "none"] = option(
+        "none",
+        "Evening out of classes. copies: classes are filled up with copies of their clips, in training only. "
+        "weights: clips of rare classes weigh more in the loss. none: classes as they are.",
+    )
+    per_class: Literal["max"] | Annotated[Whole, Field(ge=1, le=1_000_000)] = option(
+        "max", "Number of items that copies fill a class up to; max: the size of the largest class."
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_SECTION)
 class FoldSettings:
-    """How clips are set apart; the keys of the configuration's section `folds`.
+    """How clips are set apart: the section `folds`."""
 
-    Parameters
-    ----------
-    method
-        `signers`: every group is in the test part of one fold. `official`: one fold, as the dataset's own split says.
-    k
-        The number of folds, or of groups where there are fewer.
-    group
-        What must never be in two roles of a fold: `signer`, or `sample` (a video's content), which also serves each
-        clip whose signer is not known.
-    val
-        The share of a fold's training groups that is held apart for validation (one group at least); 0: nobody.
-    """
-
-    method: Literal["signers", "official"] = "signers"
-    k: int = 10
-    group: Literal["signer", "sample"] = "signer"
-    val: float = 0.15
+    method: Literal["signers", "official"] = option(
+        "signers",
+        "signers: every signer is in the test part of one fold. official: one fold, by the dataset's own train, "
+        "val and test parts.",
+    )
+    k: Whole = option(10, "Number of folds; one for each signer where there are fewer signers.", ge=2, le=100000)
+    group: Literal["signer", "sample"] = option(
+        "signer",
+        "What is never in two roles of a fold: signer, or sample (a video's content), which the report then says.",
+    )
+    val_fraction: ShareBelowOne = option(
+        0.15,
+        "Share of a fold's training signers that is held out for validation, one signer at least; 0: nobody "
+        "validates, and the last epoch is taken.",
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_SECTION)
 class ModelSettings:
-    """Options of the network: the configuration's section `model`.
+    """The network: the section `model`."""
 
-    Parameters
-    ----------
-    network
-        "aagcn", as published, or "light": graph convolutions and attention as in AAGCN, but with one graph of each
-        sample for all three subsets, from means over time, convolutions of several reaches in the place of the 9×1
-        (`Branches`), frames halved by averaging pairs, for the first time in the first block, and 224 channels at last.
-    width
-        Factor on the channels of all blocks, which are then rounded to multiples of 8. 1 is the published network.
-    dropout
-        Share of the pooled features that is dropped before the classifier in training.
-    """
-
-    network: str = "aagcn"
-    width: float = 1.0
-    dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.network not in ("aagcn", "light"):
-            raise SignfoldError(f"model.network: found {self.network!r}, expected aagcn or light")
+    network: Literal["aagcn", "light"] = option(
+        "aagcn", "aagcn: as published. light: a third of the parameters and several times as fast (docs/training.md)."
+    )
+    width: Real = option(1.0, "Factor on the channels of all blocks; 1 is the published network.", gt=0, le=16)
+    dropout: ShareBelowOne = option(0.0, "Share of the pooled features that is dropped in training.")
 
     @property
     def light(self) -> bool:
@@ -182,165 +172,129 @@ class ModelSettings:
         return self.network == "light"
 
     def channels(self, published: int) -> int:
-        """Return the number of channels of a block that has `published` of them in the paper."""
+        """Return the number of channels, a multiple of 8, of a block that has `published` of them in the paper."""
         return max(8, 8 * round(published * self.width / 8))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_SECTION)
 class Augmentation:
-    """How far samples are varied; 0 or false switches a variation off.
+    """Random variation of training samples: the section `augmentation`. 0 and false switch a variation off."""
 
-    Parameters
-    ----------
-    rotation_deg
-        Rotation about the origin, uniform within ± this many degrees.
-    scale
-        Size along x and y, each uniform within 1 ± this.
-    shear
-        Shear of x by y and of y by x, each uniform within ± this.
-    noise
-        Standard deviation of Gaussian noise, in the channel's unit: shoulder widths when normalised, or palms.
-    time_warp
-        Up to this share of the clip is cut, half at each end, and the speed of the rest swings by up to this share.
-    mirror
-        Mirror half of the samples, left and right joints swapped.
-    joint_drop, frame_drop
-        Share of a sample's joints that are missing throughout, and of its frames that are missing altogether.
-    hand_drop
-        Share of the samples in which one hand, where both are there, is lost for up to half of the clip.
-    """
-
-    rotation_deg: float = 15.0
-    scale: float = 0.1
-    shear: float = 0.1
-    noise: float = 0.01
-    time_warp: float = 0.1
-    mirror: bool = False
-    joint_drop: float = 0.0
-    frame_drop: float = 0.0
-    hand_drop: float = 0.0
+    rotation_deg: Annotated[Real, Field(ge=0, le=180)] = option(15.0, "Largest rotation to either side, in degrees.")
+    scale: ShareBelowOne = option(0.1, "Largest change of size, as a share, along x and along y.")
+    shear: Annotated[Real, Field(ge=0, le=10)] = option(0.1, "Largest shear of x by y and of y by x.")
+    noise: Annotated[Real, Field(ge=0, le=10)] = option(
+        0.01, "Standard deviation of Gaussian noise, in the channel's unit: shoulder widths or palms."
+    )
+    time_warp: ShareBelowOne = option(
+        0.1, "Largest share of the clip that is cut, half at each end, and largest swing of the speed."
+    )
+    mirror: Flag = option(False, "Mirroring of half of the samples, left and right joints swapped.")
+    joint_dropout: ShareBelowOne = option(0.0, "Share of the joints that are missing throughout a sample.")
+    frame_dropout: ShareBelowOne = option(0.0, "Share of the frames that are missing in a sample.")
+    hand_dropout: Share = option(
+        0.0, "Share of the samples in which one of two hands is missing for up to half of the clip."
+    )
 
     @property
     def active(self) -> bool:
         """Whether anything is varied at all."""
-        return any(getattr(self, field.name) for field in fields(Augmentation))
+        return any(getattr(self, field.name) for field in fields(self))
 
     @property
     def drops(self) -> bool:
         """Whether anything is made missing."""
-        return bool(self.joint_drop or self.frame_drop or self.hand_drop)
+        return bool(self.joint_dropout or self.frame_dropout or self.hand_dropout)
 
 
-@dataclass(frozen=True)
-class TrainingSettings(Augmentation):
-    """Options of training: the configuration's section `training`, which says how samples are varied, too.
+@dataclass(frozen=True, config=_SECTION)
+class TrainingSettings:
+    """Training of a network: the section `training`."""
 
-    Parameters
-    ----------
-    epochs
-        Passes over the training samples.
-    batch_size
-        Samples in a step.
-    optimiser
-        "adamw", "adam" (weight decay added to the gradient) or "sgd" (Nesterov momentum 0.9).
-    learning_rate
-        The highest that the schedule reaches.
-    weight_decay
-        On weights; not on biases, batch norm, α, or the learned graphs.
-    schedule
-        "onecycle" (up over the first 30 %, down to nearly 0), "cosine" (up over the first 5 %, down to 0), or "plateau"
-        (divided by 10 whenever the validation loss has not improved for 10 epochs).
-    label_smoothing
-        Share of each target that is spread over all classes.
-    clip_grad
-        Largest norm of the gradient; 0 for no limit.
-    precision
-        "fp32", "bf16" (mixed), or "auto": bf16 where the hardware multiplies it natively.
-    select
-        "best": the epoch with the lowest validation loss; "last": the last. Never by the test part.
-    patience
-        Stop after this many epochs without a lower validation loss; null never.
-    ema
-        Decay per step of a running mean of the weights, which then validates, tests and is kept; 0 for the weights.
-    """
-
-    epochs: int = 60
-    batch_size: int = 16
-    optimiser: str = "adamw"
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    schedule: str = "onecycle"
-    label_smoothing: float = 0.1
-    clip_grad: float = 1.0
-    precision: str = "auto"
-    select: str = "best"
-    patience: int | None = None
-    ema: float = 0.0
-
-    def __post_init__(self) -> None:
-        choices = {
-            "optimiser": ("adamw", "adam", "sgd"),
-            "schedule": ("onecycle", "cosine", "plateau"),
-            "precision": ("auto", "fp32", "bf16"),
-            "select": ("best", "last"),
-        }
-        for key, allowed in choices.items():
-            if getattr(self, key) not in allowed:
-                raise SignfoldError(
-                    f"training.{key}: found {getattr(self, key)!r}, expected one of {', '.join(allowed)}"
-                )
+    epochs: Whole = option(60, "Passes over the training samples.", ge=1, le=100000)
+    batch_size: Whole = option(16, "Samples in a step.", ge=2, le=65536)
+    optimiser: Literal["adamw", "adam", "sgd"] = option(
+        "adamw", "adamw, adam (weight decay added to the gradient) or sgd (Nesterov momentum 0.9)."
+    )
+    learning_rate: Real = option(0.002, "Highest learning rate of the schedule.", gt=0, le=100)
+    weight_decay: Annotated[Real, Field(ge=0, le=100)] = option(
+        0.02, "Weight decay; not on biases, batch norm, attention's α and the learned graphs."
+    )
+    schedule: Literal["onecycle", "cosine", "plateau"] = option(
+        "onecycle",
+        "onecycle (up over the first 30 %, then down), cosine (up over the first 5 %, then down) or plateau "
+        "(divided by 10 when the validation loss has not improved for 10 epochs).",
+    )
+    label_smoothing: ShareBelowOne = option(0.1, "Share of each target that is spread over all classes.")
+    grad_clip_norm: Annotated[Real, Field(ge=0)] = option(1.0, "Largest norm of the gradient; 0: no limit.")
+    precision: Literal["auto", "fp32", "bf16"] = option(
+        "auto", "Type of the products: fp32, bf16, or auto: bf16 where the hardware multiplies it."
+    )
+    checkpoint: Literal["best", "last"] = option(
+        "best", "Weights that are kept: best (lowest validation loss) or last (last epoch)."
+    )
+    patience: Annotated[Whole, Field(ge=1, le=100_000)] | None = option(
+        None, "Epochs without a lower validation loss after which training stops; null: never."
+    )
+    ema: ShareBelowOne = option(
+        0.0, "Decay per step of a running mean of the weights, which is then used; 0: the weights themselves."
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_SECTION)
 class PretrainSettings:
-    """Where networks start from; the keys of the configuration's section `pretrain`.
+    """Initial weights: the section `pretrain`. With both null, networks start from random weights."""
 
-    Parameters
-    ----------
-    dataset
-        Another configured dataset: one network for each stream is trained on it, and each fold goes on from that.
-    weights
-        Instead, a `model.safetensors` with its `provenance.json` beside it; `{stream}` in the path is the stream.
-    from_joint
-        Whether the other streams start from the same fold's network of the joint stream.
-    """
-
-    dataset: str | None = None
-    weights: str | None = None
-    from_joint: bool = False
+    dataset: Annotated[str, Field(min_length=1)] | None = option(
+        None,
+        "Another dataset of `datasets` with the same tensors and model: a network for each stream is trained on "
+        "it, and each fold starts from that.",
+    )
+    weights: Annotated[str, Field(min_length=1)] | None = option(
+        None, "A model.safetensors with its provenance.json beside it; {stream} in the path stands for the stream."
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_SECTION)
 class EvaluationSettings:
-    """Options of the section `evaluation`.
+    """Figures and their intervals: the section `evaluation`."""
 
-    Parameters
-    ----------
-    bootstrap
-        Number of resamples behind each interval.
-    confidence
-        Coverage of the intervals.
-    fusion
-        Weights of joint, bone, joint_motion and bone_motion, in this order; only those of trained streams count. Or
-        "validation": each fold's own, fitted on its validation part.
-    """
-
-    bootstrap: int = 2000
-    confidence: float = 0.95
-    fusion: Sequence[float] | Literal["validation"] = (2.0, 2.0, 1.0, 1.0)
-
-    def __post_init__(self) -> None:
-        if self.fusion == "validation":
-            return
-        if isinstance(self.fusion, str) or len(self.fusion) != len(STREAMS) or min(self.fusion) < 0:
-            raise SignfoldError(
-                f"evaluation.fusion: found {self.fusion!r}; give `validation`, or four weights, 0 or more: "
-                + ", ".join(STREAMS)
-            )
+    bootstrap: Whole = option(2000, "Resamples behind each bootstrap interval.", ge=100, le=1000000)
+    confidence: Annotated[Real, Field(gt=0, lt=1)] = option(0.95, "Coverage of the intervals.")
+    fusion: (
+        Literal["validation"] | Annotated[tuple[Annotated[Real, Field(ge=0)], ...], Field(min_length=4, max_length=4)]
+    ) = option(
+        (2.0, 2.0, 1.0, 1.0),
+        "Weights of joint, bone, joint_motion and bone_motion when several streams are fused; or validation: each"
+        " fold's own, fitted on its validation part.",
+    )
 
     @property
     def weights(self) -> dict[str, float] | None:
         """The fusion weight of each stream; None if each fold's are fitted."""
-        if isinstance(self.fusion, str):
-            return None
-        return dict(zip(STREAMS, map(float, self.fusion), strict=True))
+        return None if isinstance(self.fusion, str) else dict(zip(STREAMS, self.fusion, strict=True))
+
+
+@dataclass(frozen=True, config=_SECTION)
+class Settings:
+    """All that may be set for a dataset: a few numbers and the sections."""
+
+    seed: Seed = option(0, "Random seed of balancing, folds, training and bootstrap.")
+    seeds: Annotated[Whole, Field(ge=1, le=100)] = option(
+        1, "Networks for each fold and stream, with the seeds `seed`, `seed` + 1, ...; the headline is their mean."
+    )
+    shards: Annotated[Whole, Field(ge=1, le=100_000)] = option(
+        256, "Parts of a dataset that jobs work on: the most extractions that run in parallel."
+    )
+    streams: Annotated[tuple[Stream, ...], BeforeValidator(_unique), Field(min_length=1)] = option(
+        ("joint",), "Networks that are trained and fused: joint, bone, joint_motion, bone_motion."
+    )
+    keypoints: KeypointSettings = Field(default_factory=KeypointSettings)
+    tensors: TensorSettings = Field(default_factory=TensorSettings)
+    manifest: ManifestSettings = Field(default_factory=ManifestSettings)
+    folds: FoldSettings = Field(default_factory=FoldSettings)
+    model: ModelSettings = Field(default_factory=ModelSettings)
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
+    augmentation: Augmentation = Field(default_factory=Augmentation)
+    pretrain: PretrainSettings = Field(default_factory=PretrainSettings)
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)

@@ -45,7 +45,7 @@ def evaluate(
     Parameters
     ----------
     model_dirs
-        For each (fold, stream) the first seed's folder, with predictions.parquet and metrics.json.
+        For each (fold, stream) its folder; in it one for each seed, with predictions.parquet and metrics.json.
     fold_files
         For each fold its table of roles.
     manifest
@@ -74,7 +74,7 @@ def evaluate(
     pools = [pool_folds(models, folds, items, settings.weights) for models in seeded]
     pool, scored = pools[0], [each.scored for each in pools]
     group, unit = bootstrap_groups(pool.clips)
-    reports = {key: _model_report(path) for key, path in model_dirs.items()}
+    reports = {key: _model_report(seed_folder(path, 1)) for key, path in model_dirs.items()}
 
     def interval(scored: Sequence[Scored]) -> dict[str, dict[str, float]]:
         return bootstrap(scored, group, settings.bootstrap, settings.confidence, seed)

@@ -80,8 +80,10 @@ def fold(clips: pd.DataFrame, name: str, names: Sequence[str], settings: FoldSet
         _check_groups(clips, groups, names)
         part = groups.map(assign_groups(list(groups), list(clips["class_id"]), len(names), [seed]))
         roles = pd.Series(np.where(part == names.index(name), "test", "train"), index=clips.index)
-    if settings.val and not (roles == "val").any():
-        roles = roles.mask(validation(clips, groups, roles == "train", settings.val, [seed, names.index(name)]), "val")
+    if settings.val_fraction and not (roles == "val").any():
+        roles = roles.mask(
+            validation(clips, groups, roles == "train", settings.val_fraction, [seed, names.index(name)]), "val"
+        )
     roles = twins_apart(clips["take"], roles)
     _check_roles(name, roles, settings)
     return roles
@@ -134,7 +136,7 @@ def _check_groups(clips: pd.DataFrame, groups: pd.Series, names: Sequence[str]) 
 
 def _check_roles(name: str, roles: pd.Series, settings: FoldSettings) -> None:
     counts = roles.value_counts()
-    needed = ("train", "val", "test") if settings.val else ("train", "test")
+    needed = ("train", "val", "test") if settings.val_fraction else ("train", "test")
     empty = [role for role in needed if not counts.get(role)]
     if not empty:
         return

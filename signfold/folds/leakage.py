@@ -112,7 +112,7 @@ def check_roles(fold: AuditedFold) -> Iterator[str]:
     twice = fold.rows.loc[fold.rows["sample_id"].duplicated(), "sample_id"]
     if len(twice):
         yield f"rows that are there twice: {_some(sorted(set(twice)))}"
-    without_val = fold.metadata.get("settings", {}).get("val") == 0
+    without_val = fold.metadata.get("settings", {}).get("val_fraction") == 0
     for role in ROLES:
         if fold.role(role).empty and not (role == "val" and without_val):
             yield f"nothing has the role {role}"

@@ -35,9 +35,9 @@ def roles_of(clips: pd.DataFrame, settings: FoldSettings, seed: int) -> pd.Serie
         roles = clips["split"].where(clips["split"].isin(["train", "val"]), "none")
         # A test clip's take stays unseen under another name, too.
         roles = roles.mask(clips["take"].isin(clips.loc[clips["split"] == "test", "take"]), "none")
-    if settings.val and not (roles == "val").any():
+    if settings.val_fraction and not (roles == "val").any():
         groups = groups_of(clips, settings.group)
-        roles = roles.mask(validation(clips, groups, roles == "train", settings.val, [seed]), "val")
+        roles = roles.mask(validation(clips, groups, roles == "train", settings.val_fraction, [seed]), "val")
     return twins_apart(clips["take"], roles)
 
 

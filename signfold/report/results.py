@@ -96,7 +96,7 @@ class Results:
     def histories(self) -> dict[tuple[str, str], pd.DataFrame]:
         """For each (fold, stream) one row per epoch, of the first seed."""
         paths = [folder / "history.csv" for folder in present_models(self.root)]
-        return {(path.parts[-3], path.parts[-2]): self.csv(path.relative_to(self.root)) for path in paths}
+        return {(path.parts[-4], path.parts[-3]): self.csv(path.relative_to(self.root)) for path in paths}
 
     @cached_property
     def summary(self) -> dict[str, Any]:

@@ -49,7 +49,7 @@ TABLE_SCHEMA = pa.schema(
 
 def repaired(keypoints: Keypoints, times: Floats, settings: TensorSettings) -> Keypoints:
     """Return the clip with every part repaired as `settings` say."""
-    parts = {part: impute(getattr(keypoints, part), times, settings.repair, settings.ends) for part in PARTS}
+    parts = {part: impute(getattr(keypoints, part), times, settings.imputation, settings.edge_fill) for part in PARTS}
     return replace(keypoints, **parts)
 
 
@@ -76,12 +76,12 @@ def clip_tensor(
         the clip was mirrored.
     """
     aspect = height / width
-    span = signing(keypoints, aspect) if settings.span == "sign" else slice(0, len(keypoints))
+    span = signing(keypoints, aspect) if settings.trim == "sign" else slice(0, len(keypoints))
     sign = keypoints[span]
     times = clock(sign.timestamps_ms)
     use = use_of_hands(sign, aspect)
-    resting = {"keep": (), "mask": use.resting, "always": (use.other,)}[settings.rest]
-    mirrored = settings.dominant == "right" and use.dominant == "left"
+    resting = {"keep": (), "mask": use.resting, "mask_other": (use.other,)}[settings.idle_hand]
+    mirrored = settings.mirror_left_handed and use.dominant == "left"
     shown = without(sign, resting)
     facts = {
         **_facts(keypoints, settings),
@@ -121,7 +121,7 @@ def _facts(keypoints: Keypoints, settings: TensorSettings) -> dict[str, Any]:
     }
     for side, known in hands.items():
         facts[f"seen_{side}"] = known.mean()
-        filled = settings.repair != "none" or not known.any()
+        filled = settings.imputation != "none" or not known.any()
         facts[f"imputed_{side}"] = 1 - known.mean() if filled else 0.0
     return facts
 

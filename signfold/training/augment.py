@@ -104,10 +104,10 @@ def dropped(
     _, frames, count = x.shape
     joints, moments = generator.random((count,)), generator.random((frames,))
     chance, side, start, length = generator.random(4)
-    gone = (joints < settings.joint_drop)[None, :] | (moments < settings.frame_drop)[:, None]
+    gone = (joints < settings.joint_dropout)[None, :] | (moments < settings.frame_dropout)[:, None]
     hands = [list(layout.hand(side)) for side in SIDES]
     # A hand that is alone is the sign.
-    if chance < settings.hand_drop and all(np.isfinite(x[:1, :, hand]).any() for hand in hands):
+    if chance < settings.hand_dropout and all(np.isfinite(x[:1, :, hand]).any() for hand in hands):
         lost = max(1, round(frames * length / 2))
         first = int(start * (frames - lost + 1))
         gone[first : first + lost, hands[int(side < 0.5)]] = True

@@ -29,7 +29,7 @@ import signfold
 from signfold.core import devices, files, versions
 from signfold.core.errors import SignfoldError
 from signfold.core.memory import keep_freed_memory
-from signfold.core.settings import ModelSettings, TrainingSettings
+from signfold.core.settings import Augmentation, ModelSettings, TrainingSettings
 from signfold.folds.roles import Fold, Samples, read_fold
 from signfold.models.aagcn import AAGCN, parameter_count
 from signfold.models.io import build_network, save_model
@@ -74,6 +74,7 @@ class Run:
     shards: Shards
     stream: str
     settings: TrainingSettings
+    augmentation: Augmentation
     seed: int
     model: AAGCN
     optimiser: torch.optim.Optimizer
@@ -104,6 +105,7 @@ def train(
     *,
     stream: str,
     settings: TrainingSettings,
+    augmentation: Augmentation,
     model_settings: ModelSettings,
     seed: int,
     threads: int,
@@ -125,8 +127,8 @@ def train(
         Where `model.safetensors`, `provenance.json`, `metrics.json`, `history.csv` and `predictions.parquet` go.
     stream
         One of `streams.STREAMS`.
-    settings, model_settings
-        The configuration's sections `training` and `model`.
+    settings, augmentation, model_settings
+        The configuration's sections `training`, `augmentation` and `model`.
     seed
         Fixes initial weights, order and variation: on a CPU, the same seed and number of threads give the same weights.
     threads
@@ -152,11 +154,17 @@ def train(
     fold, shards = read_fold(fold_file, audit), Shards(tensors)
     for samples in fold.roles.values():
         shards.check(samples)
-    depends = {"training": asdict(settings), "model": asdict(model_settings), "stream": stream, "seed": seed}
+    depends = {
+        "training": asdict(settings),
+        "augmentation": asdict(augmentation),
+        "model": asdict(model_settings),
+        "stream": stream,
+        "seed": seed,
+    }
     depends |= {"tensors": shards.metadata, "version": versions.training(model_settings.network)}
     identity = checkpoints.run_digest(depends, [fold_file, *tensors, *([initial] if initial else [])])
     with devices.claimed(devices.names(torch.cuda.device_count())) as place:
-        run = create_run(fold, shards, stream, settings, model_settings, seed, place)
+        run = create_run(fold, shards, stream, settings, augmentation, model_settings, seed, place)
         if initial is not None:
             start_from(run.model, initial, fold=fold, tensors=shards.metadata, dataset=dataset)
         state = run_epochs(run, checkpoint, identity, out / "history.csv", board)
@@ -181,6 +189,7 @@ def create_run(
     shards: Shards,
     stream: str,
     settings: TrainingSettings,
+    augmentation: Augmentation,
     model_settings: ModelSettings,
     seed: int,
     place: int | None = None,
@@ -192,12 +201,12 @@ def create_run(
         torch.cuda.set_device(device)
     torch.manual_seed(seed)
     model = build_network(shards.metadata, len(fold.labels), model_settings).to(device)
-    select = settings.select if len(fold.roles["val"]) else "last"
+    select = settings.checkpoint if len(fold.roles["val"]) else "last"
     optimiser = configure_optimiser(model, settings)
     averaged = None
     if settings.ema:
         averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
-    return Run(fold, shards, stream, settings, seed, model, optimiser, device, select, averaged)
+    return Run(fold, shards, stream, settings, augmentation, seed, model, optimiser, device, select, averaged)
 
 
 def run_epochs(run: Run, checkpoint: Path, identity: str, history: Path, board: Path | None = None) -> State:
@@ -254,7 +263,7 @@ def train_epoch(run: Run, state: State, keep_state: Any) -> None:
     """Do the steps of an epoch that are not yet done; keep the state every minute or so."""
     samples = run.fold.roles["train"]
     batches = shuffled(len(samples), run.settings.batch_size, run.seed, state.epoch)
-    variation = (run.settings, run.seed, state.epoch)
+    variation = (run.augmentation, run.seed, state.epoch)
     coming = load_batches(run.shards, samples, batches[state.step :], run.stream, variation)
     label = f"epoch {state.epoch + 1}/{run.settings.epochs}"
     rest = 0.5 if sys.stderr.isatty() else 10.0  # in a log, each refresh stays
@@ -284,7 +293,7 @@ def train_step(run: Run, state: State, batch: Batch, steps: int) -> None:
     loss = (losses * weight).sum() / weight.sum()
     run.optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    norm = nn.utils.clip_grad_norm_(run.model.parameters(), settings.clip_grad or math.inf)
+    norm = nn.utils.clip_grad_norm_(run.model.parameters(), settings.grad_clip_norm or math.inf)
     if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
         raise _not_finite(samples, batch, state)
     run.optimiser.step()

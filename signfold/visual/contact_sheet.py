@@ -93,7 +93,7 @@ class ClipView:
         seconds = (self.found.keypoints.timestamps_ms[-1] - self.found.keypoints.timestamps_ms[0]) / 1000
         size = f"{self.size[0]}×{self.size[1]}, {len(self)} frames, {seconds:.1f} s"
         gap = max(longest_gap(row == DETECTED) for row in self.states[1:])
-        filled = f"longest gap {gap} frames, repaired: {self.settings.repair}"
+        filled = f"longest gap {gap} frames, repaired: {self.settings.imputation}"
         return "   ".join([size, "detected: " + ", ".join(shares), filled, *filter(None, [self.found.error])])
 
     def _shares(self) -> list[float]:

@@ -19,7 +19,7 @@ def run(*arguments: str) -> tuple[int, str]:
 def test_help_lists_every_command() -> None:
     code, said = run("--help")
     assert code == 0
-    assert all(command in said for command in ("synth", "store", "predict", "show"))
+    assert all(command in said for command in ("synth", "cache", "predict", "show"))
 
 
 @pytest.mark.parametrize("command", sorted(main.commands))

@@ -17,6 +17,8 @@ from signfold.core.settings import EvaluationSettings
 from signfold.evaluation.metrics import METRICS
 from signfold.evaluation.protocol import majority
 
+PREDICTIONS = "models/fold-3/joint/seed-1/predictions.parquet"
+
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
@@ -54,7 +56,7 @@ def test_headline_is_the_pooled_share_and_says_how_it_came_about(results: tuple[
 
 def test_the_last_epoch_is_not_called_chosen(tmp_path: Path) -> None:
     fake_results(tmp_path)
-    for path in tmp_path.glob("models/*/*/metrics.json"):
+    for path in tmp_path.glob("models/*/*/seed-1/metrics.json"):
         write_json(path, json.loads(path.read_text(encoding="utf-8")) | {"select": "last"})
     assert "last epoch taken" in run_evaluate(tmp_path)["protocol"]
 
@@ -85,7 +87,7 @@ def test_tables_agree_with_the_pool(results: tuple[Path, dict]) -> None:
 def test_order_of_a_models_predictions_does_not_matter(results: tuple[Path, dict], tmp_path: Path) -> None:
     root = tmp_path / "shuffled"
     shutil.copytree(results[0], root)
-    for path in root.glob("models/*/*/predictions.parquet"):
+    for path in root.glob("models/*/*/seed-1/predictions.parquet"):
         rewrite(path, lambda table: table.sample(frac=1, random_state=0))
     assert run_evaluate(root) == results[1]
 
@@ -106,13 +108,13 @@ def test_streams_are_fused_and_shown_alone(tmp_path: Path) -> None:
     assert table.index.tolist() == ["joint", "bone", "fusion"]
     assert table.loc["fusion", "top1"] == pytest.approx(summary["top1"]["value"])
     assert "joint + bone fused with fixed weights" in summary["protocol"]
-    alone = run_evaluate(tmp_path, EvaluationSettings(bootstrap=50, fusion=[1, 0, 1, 1]))
+    alone = run_evaluate(tmp_path, EvaluationSettings(bootstrap=100, fusion=[1, 0, 1, 1]))
     assert alone["top1"]["value"] == pytest.approx(table.loc["joint", "top1"])
 
 
 def test_weights_are_fitted_on_each_folds_validation_part_alone(tmp_path: Path) -> None:
     fake_results(tmp_path, classes=8, streams=("joint", "bone"))
-    wanted = EvaluationSettings(bootstrap=50, fusion="validation")
+    wanted = EvaluationSettings(bootstrap=100, fusion="validation")
     summary = run_evaluate(tmp_path, wanted)
     assert summary["fusion"] is None
     (weights,) = summary["fusion_by_fold"]
@@ -126,7 +128,7 @@ def test_weights_are_fitted_on_each_folds_validation_part_alone(tmp_path: Path) 
                 logits=table["logits"].where(~rows, pd.Series([np.arange(8, dtype=np.float32)] * len(table)))
             )
 
-        rewrite(tmp_path / f"models/{fold}/bone/predictions.parquet", change)
+        rewrite(tmp_path / f"models/{fold}/bone/seed-1/predictions.parquet", change)
 
     scramble("test", "fold-1")
     assert run_evaluate(tmp_path, wanted)["fusion_by_fold"] == [weights]
@@ -170,7 +172,7 @@ def test_seeds_together_are_scored_by_their_mean_probabilities(tmp_path: Path) -
 def test_what_was_learnt_before_is_owned_up_to(tmp_path: Path) -> None:
     fake_results(tmp_path)
     assert run_evaluate(tmp_path)["pretrained"] is None
-    for path in tmp_path.glob("models/*/*/metrics.json"):
+    for path in tmp_path.glob("models/*/*/seed-1/metrics.json"):
         seen = {"pretrained": {"datasets": ["autsl"], "clips": 1200, "namesakes": ["p1"]}}
         write_json(path, json.loads(path.read_text(encoding="utf-8")) | seen)
     summary = run_evaluate(tmp_path)
@@ -224,11 +226,15 @@ def _test_copy(table: pd.DataFrame) -> pd.DataFrame:
         ("folds/fold-2.parquet", lambda t: _roles(t, "test", "none"), "in no test part"),
         ("folds/fold-2.parquet", lambda t: t.assign(role="train"), "role test"),
         ("folds/fold-2.parquet", _test_copy, "copy in the test part"),
-        ("models/fold-3/joint/predictions.parquet", _drop_first_test_clip, "fold has"),
-        ("models/fold-3/joint/predictions.parquet", lambda t: pd.concat([t, t]), "fold has"),
-        ("models/fold-3/joint/predictions.parquet", lambda t: t.assign(class_id=0), "class ids"),
-        ("models/fold-3/joint/predictions.parquet", lambda t: t.assign(logits=[[0.0]] * len(t)), "logits for"),
-        ("models/fold-3/joint/predictions.parquet", lambda t: t.assign(logits=[[np.inf] * 6] * len(t)), "finite"),
+        (PREDICTIONS, _drop_first_test_clip, "fold has"),
+        (PREDICTIONS, lambda t: pd.concat([t, t]), "fold has"),
+        (PREDICTIONS, lambda t: t.assign(class_id=0), "class ids"),
+        (PREDICTIONS, lambda t: t.assign(logits=[[0.0]] * len(t)), "logits for"),
+        (
+            PREDICTIONS,
+            lambda t: t.assign(logits=[[np.inf] * 6] * len(t)),
+            "finite",
+        ),
     ],
 )
 def test_a_clip_scored_twice_or_not_at_all_stops(tmp_path: Path, file: str, change: object, message: str) -> None:

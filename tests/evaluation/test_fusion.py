@@ -55,5 +55,5 @@ def test_fitted_weights_find_the_better_stream_and_keep_equals_equal() -> None:
 
 def test_wrong_fusion_weights_are_refused() -> None:
     for weights in ([1, 2], [1, 1, 1, -1], "test"):
-        with pytest.raises(SignfoldError, match=r"evaluation\.fusion"):
+        with pytest.raises(ValueError, match="fusion"):
             EvaluationSettings(fusion=weights)

@@ -117,7 +117,7 @@ class TestSigners:
         assert (tmp_path / "fold-1.parquet").read_bytes() == before
 
     def test_validation_signers_do_not_train_and_cover_the_classes(self, tmp_path):
-        for fold in run(tmp_path, people(10), k=5, val=0.25).values():
+        for fold in run(tmp_path, people(10), k=5, val_fraction=0.25).values():
             assert len(in_role(fold, "val", "signer")) == 2
             assert in_role(fold, "val", "class_id") == {0, 1, 2, 3}
 
@@ -261,6 +261,6 @@ class TestOfficial:
 
 
 def test_without_validation_signers_nobody_validates_and_all_others_train(tmp_path):
-    built = run(tmp_path, people(), k=3, val=0)
+    built = run(tmp_path, people(), k=3, val_fraction=0)
     for fold in built.values():
         assert set(roles(fold).values()) == {"train", "test"}

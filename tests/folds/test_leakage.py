@@ -189,6 +189,6 @@ def test_with_two_signers_validation_may_share_the_one_who_trains_but_not_the_te
 
 
 def test_nobody_validates_only_where_the_folds_say_so(tmp_path):
-    run(tmp_path, people(), k=3, val=0)
+    run(tmp_path, people(), k=3, val_fraction=0)
     audit_folds(paths(tmp_path), tmp_path / "audit.json")
     assert json.loads((tmp_path / "audit.json").read_text())["folds"]["fold-1"]["clips"]["val"] == 0

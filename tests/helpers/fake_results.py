@@ -57,7 +57,7 @@ def fake_results(
         write_parquet(pa.Table.from_pandas(table, preserve_index=False), root / f"folds/{fold}.parquet", metadata)
         _baselines(root / f"baselines/{fold}.parquet", table[role == "test"], classes, rng)
         for stream in streams:
-            _model(root / "models" / fold / stream, manifest, role, stream, classes, epochs, rng, logit_type)
+            _model(root / "models" / fold / stream / "seed-1", manifest, role, stream, classes, epochs, rng, logit_type)
     write_json(root / "folds/audit.json", {"ok": True, "folds": {f"fold-{number + 1}": {} for number in range(folds)}})
     write_json(root / "baselines/shuffled.json", {"shuffled": 0.99, "apart": 0.6, "clips": len(manifest)})
     _benchmarks(root, folds, streams, rng)
@@ -88,14 +88,14 @@ def seeded(root: Path, seeds: int) -> list[float]:
     tops = []
     for number in range(seeds):
         alone = fake_results(root / f"alone-{number}")
-        for path in alone.glob("models/*/joint/predictions.parquet") if number else ():
+        for path in alone.glob("models/*/joint/seed-1/predictions.parquet") if number else ():
             rng = np.random.default_rng(number)
             rewrite(path, lambda t, rng=rng: t.assign(logits=[each + rng.normal(0, 3, 6) for each in t["logits"]]))
         tops.append(run_evaluate(alone)["top1"]["value"])
     shutil.copytree(root / "alone-0", root / "all")
     for number in range(1, seeds):
-        for folder in (root / f"alone-{number}/models").glob("*/joint"):
-            shutil.copytree(folder, root / "all/models" / folder.parent.name / f"joint/seed-{number + 1}")
+        for folder in (root / f"alone-{number}/models").glob("*/joint/seed-1"):
+            shutil.copytree(folder, root / "all/models" / folder.parents[1].name / f"joint/seed-{number + 1}")
     return tops
 
 
@@ -240,7 +240,7 @@ def _model(
     write_json(
         folder / "metrics.json",
         {
-            "fold": folder.parent.name, "stream": stream, "seed": 0, "epochs": epochs,
+            "fold": folder.parents[1].name, "stream": stream, "seed": 0, "epochs": epochs,
             "best_epoch": int(history["val_loss"].argmin()) + 1, "select": "best", "parameters": 3_900_000, **counts,
             "n_classes": classes, **values, "train_seconds": 33.5, "device": "cpu", "versions": {"torch": "2.13.0"},
             "initial": None, "pretrained": None,

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from signfold.core import files, versions
-from signfold.core.settings import ModelSettings, TrainingSettings
+from signfold.core.settings import Augmentation, ModelSettings, TrainingSettings
 from signfold.core.skeleton import layout
 from signfold.training.train import train
 
@@ -102,7 +102,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 def run(given: Example, settings: TrainingSettings = SHORT, **changes: Any) -> dict[str, Any]:
     """Train, and return the metrics."""
-    options = {"stream": "joint", "model_settings": TINY, "seed": 0, "threads": 1, **given.arguments(), **changes}
+    options = {"stream": "joint", "augmentation": Augmentation(), "model_settings": TINY, "seed": 0, "threads": 1}
+    options |= {**given.arguments(), **changes}
     train(settings=settings, **options)
     return json.loads((options["out"] / "metrics.json").read_text())
 

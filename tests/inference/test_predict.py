@@ -46,7 +46,7 @@ def clip() -> np.ndarray:
 def test_folds_are_averaged_and_streams_fused(tmp_path: Path) -> None:
     for fold in ("fold-1", "fold-2"):
         for stream in ("joint", "bone"):
-            save(tmp_path / "models" / fold / stream, stream=stream)
+            save(tmp_path / "models" / fold / stream / "seed-1", stream=stream)
     evaluated(tmp_path, [{key: {"joint": 0.5, "bone": 0.5} for key in ("fold-1", "fold-2")}])
     together = predict.load_ensemble(tmp_path)
     alone = [dataclasses.replace(together, networks={fold: together.networks[fold]}) for fold in together.networks]
@@ -59,17 +59,17 @@ def test_each_fold_and_seed_has_its_own_weights(tmp_path: Path) -> None:
     """Weights of 0 and 1 make each fold of each seed one network; their mean is the prediction."""
     torch.manual_seed(0)
     for stream in ("joint", "bone"):
-        save(tmp_path / "models" / "fold-1" / stream, stream=stream)
+        save(tmp_path / "models" / "fold-1" / stream / "seed-1", stream=stream)
         save(tmp_path / "models" / "fold-1" / stream / "seed-2", stream=stream)
         save(tmp_path / "models" / "fold-1" / stream / "seed-3", stream=stream)  # of an earlier run with more seeds
     evaluated(tmp_path, [{"fold-1": {"joint": 1.0, "bone": 0.0}}, {"fold-1": {"joint": 0.0, "bone": 1.0}}])
-    chosen = [tmp_path / "models/fold-1/joint", tmp_path / "models/fold-1/bone/seed-2"]
+    chosen = [tmp_path / "models/fold-1/joint/seed-1", tmp_path / "models/fold-1/bone/seed-2"]
     expected = np.mean([softmax(predict_logits(*load_model(folder), clip()[None])[0]) for folder in chosen], axis=0)
     np.testing.assert_allclose(predict.load_ensemble(tmp_path).probabilities(clip()), expected, rtol=1e-5)
 
 
 def test_classes_are_shown_by_their_glosses(tmp_path: Path) -> None:
-    save(tmp_path / "models" / "fold-1" / "joint")
+    save(tmp_path / "models" / "fold-1" / "joint" / "seed-1")
     evaluated(tmp_path, [{"fold-1": {"joint": 1.0}}])
     (tmp_path / "classes.csv").write_text("class_id,label,gloss,items\n0,1,house,4\n1,2,,4\n2,3,tree,4\n")
     assert predict.load_ensemble(tmp_path).glosses == ["house", "2", "tree"]
@@ -78,8 +78,8 @@ def test_classes_are_shown_by_their_glosses(tmp_path: Path) -> None:
 def test_a_run_that_is_not_finished_says_so(tmp_path: Path) -> None:
     with pytest.raises(SignfoldError, match="no trained networks"):
         predict.load_ensemble(tmp_path)
-    save(tmp_path / "models" / "fold-1" / "joint")
-    save(tmp_path / "models" / "fold-2" / "joint", labels=("1", "2"))
+    save(tmp_path / "models" / "fold-1" / "joint" / "seed-1")
+    save(tmp_path / "models" / "fold-2" / "joint" / "seed-1", labels=("1", "2"))
     evaluated(tmp_path, [{key: {"joint": 1.0} for key in ("fold-1", "fold-2")}])
     with pytest.raises(SignfoldError, match="the networks differ in their classes"):
         predict.load_ensemble(tmp_path)

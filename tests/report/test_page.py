@@ -120,7 +120,7 @@ def test_a_network_that_simple_methods_beat_is_warned_of(tmp_path: Path) -> None
     assert summary["baseline"]["method"] == "linear"
     assert not summary["baseline"]["beaten"]
     assert "The network does not beat the best simple method" in built(root).words
-    for path in root.glob("models/*/*/predictions.parquet"):
+    for path in root.glob("models/*/*/seed-1/predictions.parquet"):
         rewrite(path, lambda t: t.assign(logits=list(20.0 * np.eye(len(t["logits"][0]))[t["class_id"]])))
     assert run_evaluate(root)["top1"]["value"] == 1
     said = built(root).words
@@ -303,7 +303,7 @@ def test_unknown_signers_degrade_with_a_sentence(tmp_path: Path) -> None:
 def test_one_fold_without_validation(tmp_path: Path) -> None:
     """An official split with nothing to validate on: no best fold, no validation line."""
     root = fake_results(tmp_path, epochs=1)
-    for path in root.glob("models/*/joint/history.csv"):
+    for path in root.glob("models/*/joint/seed-1/history.csv"):
         history = pd.read_csv(path)
         history[["val_loss", "val_top1"]] = np.nan
         history.to_csv(path, index=False)

@@ -149,7 +149,7 @@ class Watch:
 
     def count(self) -> int:
         """Look, and return how many videos are there."""
-        for path in (self.folder / "results/store").glob("*/*.parquet"):
+        for path in (self.folder / "results/cache").glob("*/*.parquet"):
             modified = path.stat().st_mtime_ns
             assert self.written.setdefault(path.name, modified) == modified, f"{path.name} was extracted twice"
         return len(self.written)
@@ -208,7 +208,7 @@ def test_what_befalls_jobs_costs_no_extraction_twice(
     cluster.start_controller()
     said = finish(again, folder)
     assert watch.count() == VIDEOS
-    assert contents(folder, "results/store/*/*") == contents(local, "results/store/*/*")
+    assert contents(folder, "results/cache/*/*") == contents(local, "results/cache/*/*")
     # Four attempts; then keypoints and tensors.
     assert len(jobs("all")) == 6, said
     # The logs of the jobs that failed are kept, each with SLURM's reason.
@@ -221,7 +221,7 @@ def test_a_training_that_slurm_queues_again_ends_with_the_same_weights(
     cluster: Cluster, start: Start, local: Path, tmp_path: Path
 ) -> None:
     """As when a node fails: the job is ended in the middle of training, queued again, and goes on at its checkpoint."""
-    model = "results/demo/models/fold-1/joint/model.safetensors"
+    model = "results/demo/models/fold-1/joint/seed-1/model.safetensors"
     longer = ["--config", "training={epochs: 80}", "--set-resources", "train:gpu=0", "--", model]
     weights = []
     for name in ("whole", "again"):

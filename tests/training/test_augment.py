@@ -154,7 +154,7 @@ def test_variation_leaves_the_original_alone_and_nothing_is_nothing() -> None:
 
 def test_dropped_joints_are_missing_throughout_and_nothing_else_changes() -> None:
     x = clips(200)
-    varied = vary(x, settings=replace(STILL, joint_drop=0.2))
+    varied = vary(x, settings=replace(STILL, joint_dropout=0.2))
     lost = np.isnan(varied) & ~np.isnan(x)
     assert_array_equal(varied[~lost], x[~lost])
     assert_array_equal(lost.any((1, 2)), (np.isnan(varied) | np.isnan(x)).all((1, 2)) & lost.any((1, 2)))
@@ -163,7 +163,7 @@ def test_dropped_joints_are_missing_throughout_and_nothing_else_changes() -> Non
 
 def test_dropped_frames_are_missing_altogether_and_nothing_else_changes() -> None:
     x = clips(200)
-    gone = np.isnan(vary(x, settings=replace(STILL, frame_drop=0.2)))
+    gone = np.isnan(vary(x, settings=replace(STILL, frame_dropout=0.2)))
     whole = gone.all((1, 3))
     assert_array_equal(gone & ~whole[:, None, :, None], np.isnan(x) & ~whole[:, None, :, None])
     assert 0.17 < whole.mean() < 0.23
@@ -171,7 +171,7 @@ def test_dropped_frames_are_missing_altogether_and_nothing_else_changes() -> Non
 
 def test_a_dropped_hand_is_one_of_two_for_half_of_the_clip_at_most() -> None:
     x = np.random.default_rng(0).normal(size=(200, 2, 10, 27)).astype(np.float32)
-    gone = np.isnan(vary(x, settings=replace(STILL, hand_drop=0.5)))
+    gone = np.isnan(vary(x, settings=replace(STILL, hand_dropout=0.5)))
     left, right = (gone[..., list(LAYOUT.hand(side))].all((1, 3)) for side in ("left", "right"))
     assert not (left & right).any()
     assert {1, 5} <= set(left.sum(1)) <= set(range(6))
@@ -182,11 +182,11 @@ def test_a_dropped_hand_is_one_of_two_for_half_of_the_clip_at_most() -> None:
 def test_a_hand_that_is_alone_is_not_dropped() -> None:
     x = clips(50)
     x[..., list(LAYOUT.hand("right"))] = NAN
-    assert_array_equal(vary(x, settings=replace(STILL, hand_drop=1.0)), x)
+    assert_array_equal(vary(x, settings=replace(STILL, hand_dropout=1.0)), x)
 
 
 def test_dropping_changes_no_other_draw_and_depends_on_the_sample_alone() -> None:
-    x, both = clips(), replace(ALL, joint_drop=0.3, frame_drop=0.1, hand_drop=0.5)
+    x, both = clips(), replace(ALL, joint_dropout=0.3, frame_dropout=0.1, hand_dropout=0.5)
     there = ~np.isnan(vary(x, settings=both))
     assert_array_equal(vary(x, settings=both)[there], vary(x)[there])
     assert_array_equal(vary(x, settings=both)[2:4], vary(x[2:4], [2, 3], settings=both))

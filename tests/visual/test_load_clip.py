@@ -173,7 +173,7 @@ def results(tmp_path: Path, write_video: Callable[..., Path]) -> Path:
     files.write_parquet(to_table("house/a", keypoints), out / "keypoints" / "7.parquet")
     videos = pa.Table.from_pylist([row], schema=VIDEOS_SCHEMA)
     files.write_parquet(videos, out / "keypoints" / "7.videos.parquet")
-    settings = {"settings": vars(replace(TensorSettings(), repair="hold"))}
+    settings = {"settings": vars(replace(TensorSettings(), imputation="hold"))}
     files.write_parquet(pa.table({"sample_id": ["house/a"]}), out / "tensors" / "7.parquet", settings)
     return out
 

@@ -41,7 +41,7 @@ rule folds:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        names=lambda wildcards: fold_names(wildcards.dataset),
+        names=of_dataset(lambda dataset: dataset.folds),
         folds=settings("folds"),
         seed=settings("seed"),
         version=versions.FOLDS,

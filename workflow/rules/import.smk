@@ -19,10 +19,10 @@ rule import_keypoints:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        state=shard_state,
+        state=of_shard(lambda dataset, shard: dataset.shard_state(shard)),
         shards=settings("shards"),
-        source=lambda wildcards: vars(keypoint_files.import_settings(dataset_of(wildcards.dataset))),
-        on_bad_video=lambda wildcards: settings("keypoints")(wildcards)["on_bad_video"],
+        source=of_dataset(lambda dataset: dataset.import_settings),
+        on_bad_video=of_dataset(lambda dataset: dataset.settings.keypoints.on_bad_video),
         version=versions.IMPORT,
     script:
         "../scripts/import_keypoints.py"

@@ -15,7 +15,7 @@ rule synth:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        synth=lambda wildcards: dataset_of(wildcards.dataset)["synth"],
+        synth=of_dataset(lambda dataset: dataset.source["synth"]),
         version=versions.SYNTH,
     script:
         "../scripts/synth.py"
@@ -23,7 +23,7 @@ rule synth:
 
 rule index:
     input:
-        rendered,
+        of_dataset(lambda dataset: dataset.truth or []),
     output:
         index="results/{dataset}/index.parquet",
         excluded="results/{dataset}/index.excluded.csv",
@@ -40,9 +40,9 @@ rule index:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        dataset=lambda wildcards: dataset_of(wildcards.dataset),
+        dataset=of_dataset(lambda dataset: dataset.source),
         shards=settings("shards"),
-        state=index_state,
+        state=of_dataset(lambda dataset: dataset.index_state),
         version=versions.INDEX,
     script:
         "../scripts/index.py"

@@ -1,11 +1,11 @@
-# MediaPipe Holistic over the videos of a shard, through the store.
+# MediaPipe Holistic over the videos of a shard, through the cache.
 
 
 rule keypoints:
     input:
         # The videos are not inputs, `state` stands for them: 40,000 inputs would slow Snakemake down. Nor is the index: it
         # shows glosses, and a changed gloss is no reason to look at the videos again.
-        rendered,
+        of_dataset(lambda dataset: dataset.truth or []),
     output:
         keypoints="results/{dataset}/keypoints/{shard}.parquet",
         videos="results/{dataset}/keypoints/{shard}.videos.parquet",
@@ -23,7 +23,7 @@ rule keypoints:
         mem_mb=growing(2000),
         runtime=growing(240),
     params:
-        state=shard_state,
+        state=of_shard(lambda dataset, shard: dataset.shard_state(shard)),
         shards=settings("shards"),
         keypoints=settings("keypoints"),
         version=[versions.KEYPOINTS, versions.EXTRACTOR],

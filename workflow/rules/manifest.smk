@@ -19,7 +19,7 @@ rule items:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        state=class_state,
+        state=of_dataset(lambda dataset: dataset.class_state),
         manifest=settings("manifest"),
         seed=settings("seed"),
         version=versions.MANIFEST,

@@ -19,6 +19,6 @@ rule predict:
         mem_mb=growing(4000),
         runtime=growing(240),
     params:
-        videos=new_videos,
+        videos=lambda wildcards: explained(project.new_videos)(),
     script:
         "../scripts/predict.py"

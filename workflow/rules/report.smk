@@ -4,7 +4,7 @@
 rule figures:
     input:
         metrics="results/{dataset}/evaluation/metrics.json",
-        history=fold_files("results/{dataset}/models/{fold}/{stream}/history.csv"),
+        history=model_files("history.csv"),
         videos=shard_files("results/{dataset}/keypoints/{shard}.videos.parquet"),
         tensors=shard_files("results/{dataset}/tensors/{shard}.parquet"),
     output:
@@ -53,7 +53,7 @@ rule report:
         index="results/{dataset}/index.parquet",
         manifest="results/{dataset}/manifest.parquet",
         metrics="results/{dataset}/evaluation/metrics.json",
-        history=fold_files("results/{dataset}/models/{fold}/{stream}/history.csv"),
+        history=model_files("history.csv"),
         folds=fold_files("results/{dataset}/folds/{fold}.parquet"),
         videos=shard_files("results/{dataset}/keypoints/{shard}.videos.parquet"),
         tensors=shard_files("results/{dataset}/tensors/{shard}.parquet"),
@@ -78,8 +78,8 @@ rule report:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        settings=lambda wildcards: settings_of(wildcards.dataset),
-        dataset=lambda wildcards: dataset_of(wildcards.dataset),
+        settings=of_dataset(lambda dataset: dataset.plain),
+        dataset=of_dataset(lambda dataset: dataset.source),
         command=command,
         version=versions.REPORT,
     script:

@@ -1,4 +1,4 @@
-# One AAGCN for each fold and stream; and what they may start from, trained on another dataset.
+# One network for each fold, stream and seed; and what they may start from, trained on another dataset.
 
 
 rule train:
@@ -6,17 +6,17 @@ rule train:
         fold="results/{dataset}/folds/{fold}.parquet",
         audit="results/{dataset}/folds/audit.json",
         tensors=shard_files("results/{dataset}/tensors/{shard}.npy"),
-        initial=initial_weights,
+        initial=lambda wildcards: project[wildcards.dataset].initial_weights(wildcards.stream) or [],
     output:
-        model="results/{dataset}/models/{fold}/{stream}/model.safetensors",
-        metrics="results/{dataset}/models/{fold}/{stream}/metrics.json",
-        history="results/{dataset}/models/{fold}/{stream}/history.csv",
-        predictions="results/{dataset}/models/{fold}/{stream}/predictions.parquet",
-        provenance="results/{dataset}/models/{fold}/{stream}/provenance.json",
+        model="results/{dataset}/models/{fold}/{stream}/seed-{seed}/model.safetensors",
+        metrics="results/{dataset}/models/{fold}/{stream}/seed-{seed}/metrics.json",
+        history="results/{dataset}/models/{fold}/{stream}/seed-{seed}/history.csv",
+        predictions="results/{dataset}/models/{fold}/{stream}/seed-{seed}/predictions.parquet",
+        provenance="results/{dataset}/models/{fold}/{stream}/seed-{seed}/provenance.json",
     log:
-        "results/{dataset}/logs/train/{fold}/{stream}.log",
+        "results/{dataset}/logs/train/{fold}/{stream}/seed-{seed}.log",
     benchmark:
-        "results/{dataset}/benchmarks/train/{fold}/{stream}.tsv"
+        "results/{dataset}/benchmarks/train/{fold}/{stream}/seed-{seed}.tsv"
     conda:
         "../../envs/signfold.yaml"
     threads: 4
@@ -26,30 +26,20 @@ rule train:
         gpu=min(1, GPUS),
     params:
         training=settings("training"),
+        augmentation=settings("augmentation"),
         model=settings("model"),
-        seed=settings("seed"),
-        version=training_version,
+        seed=lambda wildcards: settings("seed")(wildcards) + int(wildcards.get("seed", 1)) - 1,
+        version=of_dataset(lambda dataset: versions.training(dataset.settings.model.network)),
     script:
         "../scripts/train.py"
 
 
-# Further seeds: `seed-2` and so on, below the first one's folder.
-use rule train as train_seed with:
+# One fold, all of its streams and seeds: a short target, such as results/demo/models/fold-2.done.
+rule fold:
+    input:
+        model_files("metrics.json"),
     output:
-        model="results/{dataset}/models/{fold}/{stream}/seed-{number}/model.safetensors",
-        metrics="results/{dataset}/models/{fold}/{stream}/seed-{number}/metrics.json",
-        history="results/{dataset}/models/{fold}/{stream}/seed-{number}/history.csv",
-        predictions="results/{dataset}/models/{fold}/{stream}/seed-{number}/predictions.parquet",
-        provenance="results/{dataset}/models/{fold}/{stream}/seed-{number}/provenance.json",
-    log:
-        "results/{dataset}/logs/train_seed/{fold}/{stream}/{number}.log",
-    benchmark:
-        "results/{dataset}/benchmarks/train_seed/{fold}/{stream}/{number}.tsv"
-    params:
-        training=settings("training"),
-        model=settings("model"),
-        seed=lambda wildcards: settings("seed")(wildcards) + int(wildcards.number) - 1,
-        version=training_version,
+        touch("results/{dataset}/models/{fold}.done"),
 
 
 rule pretrain_clips:

@@ -5,12 +5,12 @@ from pathlib import Path
 from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold.core.settings import STREAMS, EvaluationSettings
+    from signfold.core.settings import EvaluationSettings
     from signfold.evaluation import evaluate
 
-    models = [Path(path).parent for path in snakemake.input.metrics]
+    streams = {Path(path).parents[1] for path in snakemake.input.metrics}
     evaluate.evaluate(
-        {(model.parent.name, model.name): model for model in models if model.name in STREAMS},
+        {(stream.parent.name, stream.name): stream for stream in sorted(streams)},
         {Path(path).stem: Path(path) for path in snakemake.input.folds},
         Path(snakemake.input.manifest),
         Path(snakemake.output.metrics).parent,

@@ -5,8 +5,8 @@ from pathlib import Path
 from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold.dataset import index
+    from signfold.config.project import Project
     from signfold.dataset.index_table import write_index
 
-    found = index.read_index(snakemake.params.dataset)
-    write_index(found, snakemake.params.shards, Path(snakemake.output.index), Path(snakemake.output.excluded))
+    dataset = Project(snakemake.config)[snakemake.wildcards.dataset]
+    write_index(dataset.index, snakemake.params.shards, Path(snakemake.output.index), Path(snakemake.output.excluded))

@@ -5,14 +5,14 @@ from pathlib import Path
 from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold.config.load import dataset_of
+    from signfold.config.project import Project
     from signfold.core.settings import ManifestSettings
-    from signfold.dataset import index, manifest
+    from signfold.dataset import manifest
     from signfold.dataset.index_table import index_table
 
-    found = index.read_index(dataset_of(snakemake.config, snakemake.wildcards.dataset))
+    dataset = Project(snakemake.config)[snakemake.wildcards.dataset]
     manifest.build_items(
-        index_table(found, shards=1).to_pandas(),
+        index_table(dataset.index, shards=1).to_pandas(),
         [Path(path) for path in snakemake.input.tensors],
         [Path(path) for path in snakemake.input.videos],
         Path(snakemake.output.table),

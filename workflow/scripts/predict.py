@@ -12,5 +12,5 @@ with job(snakemake.log[0], snakemake.threads):
         Path("results", snakemake.wildcards.dataset),
         [Path(folder) for folder in snakemake.params.videos],
         Path(snakemake.output[0]),
-        Cache(Path(snakemake.config["store"])),
+        Cache(Path(snakemake.config["cache"])),
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold.core.settings import ModelSettings, TrainingSettings
+    from signfold.core.settings import Augmentation, ModelSettings, TrainingSettings
     from signfold.training import train
 
     results = Path("results", snakemake.wildcards.dataset)
@@ -17,6 +17,7 @@ with job(snakemake.log[0], snakemake.threads):
         out,
         stream=snakemake.wildcards.stream,
         settings=TrainingSettings(**snakemake.params.training),
+        augmentation=Augmentation(**snakemake.params.augmentation),
         model_settings=ModelSettings(**snakemake.params.model),
         seed=snakemake.params.seed,
         threads=snakemake.threads,
