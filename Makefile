@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help setup demo test test-slurm bench-keypoints bench-training bench-repair bench-scale config lint lock
+.PHONY: help setup demo test test-slurm bench-keypoints bench-training bench-repair bench-scale config mutation lint lock
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ bench-scale: setup ## measure plans, jobs and files of 1,000 to 40,000 stand-in 
 
 config: setup ## make config/schema.yaml and the tables of config/README.md anew
 	@$(BIN)/python -m signfold.config.document
+
+mutation: setup ## whether the tests of PACKAGE notice 100 random mutants (make mutation PACKAGE=folds)
+	@for package in $(or $(PACKAGE),tensors folds evaluation training); do $(BIN)/python benchmarks/mutation.py $$package || exit; done
 
 lint: setup ## ruff, snakefmt, snakemake --lint, mypy
 	@$(BIN)/ruff check .

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 
 def shard_files(results: Path, folder: str, suffix: str) -> list[Path]:
     """Return the files of the present shards, in order of their names.
@@ -22,6 +20,9 @@ def shard_files(results: Path, folder: str, suffix: str) -> list[Path]:
     index = results / "index.parquet"
     if not index.exists():
         return there
+    # Here, because the Snakefile imports this module in every job.
+    import pyarrow.parquet as pq
+
     shards = set(pq.read_table(index, columns=["shard"], partitioning=None)["shard"].to_pylist())
     return [path for path in there if path.name.removesuffix(suffix) in shards]
 

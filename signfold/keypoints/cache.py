@@ -8,14 +8,17 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from signfold.core import files
 from signfold.core.clip import FRAMES_SCHEMA, Extraction, empty_keypoints, from_table, to_table
 from signfold.core.errors import SignfoldError
-from signfold.keypoints.holistic import Holistic
+
+if TYPE_CHECKING:
+    # A name only: who reads the cache alone loads no MediaPipe.
+    from signfold.keypoints.holistic import Holistic
 
 _ABOUT = ("width", "height", "fps", "status", "error", "max_seconds")
 

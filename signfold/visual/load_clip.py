@@ -14,7 +14,6 @@ from signfold.core.errors import SignfoldError
 from signfold.core.results import frames_of, shard_files
 from signfold.core.settings import TensorSettings
 from signfold.keypoints.cache import Cache, file_digest
-from signfold.keypoints.holistic import Holistic
 from signfold.visual.contact_sheet import ClipView, Picture, film, sheet
 
 IMAGES, FILMS = (".png", ".jpg", ".jpeg"), (".mp4",)
@@ -37,6 +36,9 @@ def clip_of_video(path: Path, store: Path) -> ClipView:
     """
     if not path.is_file():
         raise SignfoldError(f"{path}: no such video; give a file, or a sample id with --results")
+    # Here, because the report loads this module for its sheets, and needs no MediaPipe.
+    from signfold.keypoints.holistic import Holistic
+
     extractor = Holistic()
     found = (
         Cache(store).extraction(path, file_digest(path)[0], extractor) if store.is_dir() else extractor.extract(path)
