@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 CORES ?= all
 BIN := .venv/bin
+TORCH := torch==2.13.0
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 # The first Python that runs and is 3.11 or 3.12. Give another: make setup PYTHON=/path/to/python
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
@@ -22,7 +23,7 @@ setup: .venv/ready ## make the environment in .venv
 	@echo "setting up .venv with $$($(PYTHON) --version)"
 	@"$(PYTHON)" -m venv --clear .venv
 	@$(PIP) --no-deps -r envs/requirements.lock
-	@$(PIP) torch==2.13.0 -c envs/requirements.lock
+	@$(PIP) $(TORCH) -c envs/requirements.lock
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -66,7 +67,10 @@ lock: ## make envs/requirements.lock and envs/signfold.yaml anew (needs uv)
 		{ uv pip compile -q --python-version 3.11 --python-platform linux --no-annotate --no-header envs/requirements.in; \
 		echo "mediapipe==0.10.21"; echo "pose-format==0.15.0"; } | sort; } > envs/requirements.lock.new
 	@mv envs/requirements.lock.new envs/requirements.lock
-	@{ echo "# Made by 'make lock': requirements.lock for 'snakemake --sdm conda'. mediapipe and pose-format follow in signfold.post-deploy.sh,"; \
-		echo "# without resolution. See README.md: never tried, conda could not be reached."; \
+	@$(MAKE) envs/signfold.yaml
+
+envs/signfold.yaml: envs/requirements.lock Makefile
+	@{ echo "# Made by 'make envs/signfold.yaml' of requirements.lock, for 'snakemake --sdm conda'. mediapipe and pose-format follow in"; \
+		echo "# signfold.post-deploy.sh, without resolution. See README.md: never tried, conda could not be reached."; \
 		echo "channels: [conda-forge, nodefaults]"; echo "dependencies:"; echo "  - python=3.11"; echo "  - pip"; echo "  - pip:"; \
-		grep -v -e '^#' -e '^mediapipe' -e '^pose-format' envs/requirements.lock | sed 's/^/      - /'; echo "      - torch==2.13.0"; } > envs/signfold.yaml
+		{ grep -v -e '^#' -e '^mediapipe' -e '^pose-format' $<; echo "$(TORCH)"; } | sed 's/^/      - /'; } > $@

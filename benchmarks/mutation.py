@@ -80,9 +80,9 @@ def mutants(file: Path, name: str) -> Iterator[Mutant]:
 def copy_checkout(copy: Path) -> None:
     """Copy the checkout's files as they are on disk; link the environment."""
     listed = subprocess.check_output(("git", "ls-files", "-co", "--exclude-standard"), cwd=PROJECT, text=True)
-    for name in filter(lambda name: (PROJECT / name).is_file(), listed.splitlines()):
+    for name in filter(lambda name: (PROJECT / name).exists(), listed.splitlines()):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(PROJECT / name, copy / name)
+        shutil.copy2(PROJECT / name, copy / name, follow_symlinks=False)
     (copy / ".venv").symlink_to(sys.prefix)
 
 

@@ -18,7 +18,7 @@ from signfold.core.errors import SignfoldError
 from signfold.core.settings import Settings
 from signfold.dataset.synthetic import GLOSSES
 
-HOME = Path(__file__).parents[2] / "config"
+HOME = Path(__file__).parent / "files"
 
 
 def check_config(config: Mapping[str, Any]) -> None:

@@ -33,5 +33,8 @@ def installed() -> dict[str, str]:
     import platform
     from importlib.metadata import version
 
-    names = ("signfold", "mediapipe", "opencv-python-headless", "numpy", "scipy", "scikit-learn", "torch", "snakemake")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+    from signfold import __version__
+
+    names = ("mediapipe", "opencv-python-headless", "numpy", "scipy", "scikit-learn", "torch", "snakemake")
+    # signfold itself may be a checkout on PYTHONPATH, which is not installed.
+    return {"python": platform.python_version(), "signfold": __version__, **{name: version(name) for name in names}}
