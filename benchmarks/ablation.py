@@ -168,9 +168,8 @@ def prepared(dataset: Path, settings: dict[str, Any]) -> Path:
         validate, aside = signers[number::FOLDS], signers[(number + 1) % FOLDS]
         role = items["signer"].map({**dict.fromkeys(validate, "val"), aside: "test"}).fillna("train")
         table = pa.Table.from_pandas(items.assign(role=role), schema=SCHEMA, preserve_index=False)
-        files.write_parquet(
-            table, folder / "folds" / f"fold-{number + 1}.parquet", {"method": "official", "group": "signer"}
-        )
+        metadata = {"version": versions.FOLDS, "method": "official", "group": "signer", "val_group": "signer"}
+        files.write_parquet(table, folder / "folds" / f"fold-{number + 1}.parquet", metadata)
     audit_folds(sorted((folder / "folds").glob("*.parquet")), folder / "audit.json")
     return folder
 

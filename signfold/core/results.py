@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+# What a clip does in a fold, beside `none`.
+ROLES = ("train", "val", "test")
+
 
 def shard_files(results: Path, folder: str, suffix: str) -> list[Path]:
     """Return the files of the present shards, in order of their names.
@@ -32,6 +35,11 @@ def frames_of(videos_file: Path) -> Path:
     return videos_file.with_name(f"{videos_file.name.removesuffix('.videos.parquet')}.parquet")
 
 
+def fold_order(name: str) -> tuple[int, str]:
+    """Return a sorting key by which fold-2 comes before fold-10."""
+    return len(name), name
+
+
 def present_folds(results: Path) -> list[str]:
     """Return the names of the present folds, fold-2 before fold-10; where there is no audit yet, all that are there."""
     audit = results / "folds" / "audit.json"
@@ -39,7 +47,7 @@ def present_folds(results: Path) -> list[str]:
         names = list(json.loads(audit.read_text(encoding="utf-8"))["folds"])
     else:
         names = [path.stem for path in (results / "folds").glob("[!.]*.parquet")]
-    return sorted(names, key=lambda name: (len(name), name))
+    return sorted(names, key=fold_order)
 
 
 def seed_folder(stream: Path, number: int) -> Path:

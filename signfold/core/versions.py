@@ -13,8 +13,8 @@ EXTRACTOR = 2
 IMPORT = 1
 TENSORS = 2
 MANIFEST = 1
-DUPLICATES = 2
-FOLDS = 2
+DUPLICATES = 3
+FOLDS = 3
 TRAIN = 3
 # What each kind of network computes from its weights: those of another version are refused.
 NETWORK = {"aagcn": 1, "light": 2}

@@ -1,1 +1,1 @@
-"""Folds by signer: which clips show one take, who trains, validates and tests, and the audit for leaks."""
+"""Signer-wise folds: near-duplicate search, roles (train, val, test), leak audit, and the pre-training split."""

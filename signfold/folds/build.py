@@ -1,16 +1,14 @@
-"""Which clips train, validate and test: signers apart.
+"""Folds: the role of every clip, with no signer and no take in two roles.
 
-A group (a signer, or what a video shows) is in one role of a fold. Twins of one take, exact copies or re-encoded or
-trimmed ones (`duplicates`), have a role only once in a fold: test before val before train. A copy made for balance is
-in train if its source is, and has no role otherwise, so that the classes of a training part are filled up evenly only
-as far as the manifest's copies, drawn evenly over signers, fall into it.
+A group (a signer, or a take where signers are unknown) has one role in a fold. A take that is there several times
+(exact copies, or those that `duplicates` finds) keeps one role in a fold: test before train before val. Copies for
+balance train with their source, or have no role.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +19,12 @@ import pyarrow as pa
 from signfold.core import versions
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_metadata, read_parquet, write_parquet
+from signfold.core.results import ROLES
 from signfold.core.settings import FoldSettings
 from signfold.dataset.manifest import class_weights
-from signfold.folds.duplicates import takes
+from signfold.folds.duplicates import assign_takes
 from signfold.folds.stratify import assign_groups
+from signfold.folds.validation import choose_validation
 
 SCHEMA = pa.schema(
     [
@@ -41,84 +41,94 @@ SCHEMA = pa.schema(
         ("role", pa.string()),
     ]
 )
-ROLES = ("test", "val", "train")  # the most precious first
+# Of a take that has several roles, the first of these counts: what is tested is learnt nowhere, and what validates is
+# never taken from training.
+PRECEDENCE = ("test", "train", "val", "none")
 
 log = logging.getLogger(__name__)
 
 
-def groups_of(clips: pd.DataFrame, group: str) -> pd.Series:
+@dataclass(frozen=True)
+class FoldPlan:
+    """One fold among all.
+
+    Parameters
+    ----------
+    name
+        Name of the fold, one of `names`.
+    names
+        Names of all folds, in order.
+    settings
+        The configuration's section `folds`.
+    seed
+        Random seed of the order of groups of equal size.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    settings: FoldSettings
+    seed: int
+
+    @property
+    def number(self) -> int:
+        """The place of the fold among all, from 0."""
+        return self.names.index(self.name)
+
+
+def clip_groups(clips: pd.DataFrame, group: str) -> pd.Series:
     """Return each clip's group: its signer, or its take if the signer is unknown or `group` is `sample`."""
-    contents = "content " + clips["take"].astype(str)
+    takes = "take " + clips["take"].astype(str)
     if group == "sample":
-        return contents
-    return ("signer " + clips["signer"].astype(str)).where(clips["signer"].notna(), contents)
+        return takes
+    return ("signer " + clips["signer"].astype(str)).where(clips["signer"].notna(), takes)
 
 
-def fold(clips: pd.DataFrame, name: str, names: Sequence[str], settings: FoldSettings, seed: int) -> pd.Series:
+def assign_roles(clips: pd.DataFrame, plan: FoldPlan) -> pd.Series:
     """Return the role of every clip in one fold: `train`, `val`, `test`, or `none`.
 
     Parameters
     ----------
     clips
-        Rows of the manifest with copy 0; columns sample_id, class_id, signer, split, take.
-    name, names
-        The fold, and all folds.
-    settings
-        How they are made.
-    seed
-        Of what is left to chance.
+        Rows of the manifest with copy 0, indexed by sample_id; columns sample_id, class_id, signer, split, take.
+    plan
+        The fold.
 
     Raises
     ------
     SignfoldError
-        If there are not enough groups, or a role would be empty.
+        If there are fewer groups than folds, or nothing to train on or to test on.
     """
-    groups = groups_of(clips, settings.group)
-    if settings.method == "official":
+    if plan.settings.method == "official":
         roles = clips["split"].where(clips["split"].isin(ROLES), "none")
     else:
-        _check_groups(clips, groups, names)
-        part = groups.map(assign_groups(list(groups), list(clips["class_id"]), len(names), [seed]))
-        roles = pd.Series(np.where(part == names.index(name), "test", "train"), index=clips.index)
-    if settings.val_fraction and not (roles == "val").any():
-        roles = roles.mask(
-            validation(clips, groups, roles == "train", settings.val_fraction, [seed, names.index(name)]), "val"
-        )
-    roles = twins_apart(clips["take"], roles)
-    _check_roles(name, roles, settings)
+        groups = clip_groups(clips, plan.settings.group)
+        _check_groups(clips, groups, plan)
+        part = groups.map(assign_groups(list(groups), list(clips["class_id"]), len(plan.names), [plan.seed]))
+        roles = pd.Series(np.where(part == plan.number, "test", "train"), index=clips.index)
+    roles = with_validation(clips, roles, plan.settings, [plan.seed, plan.number])
+    _check_roles(plan, roles)
     return roles
 
 
-def validation(clips: pd.DataFrame, groups: pd.Series, train: pd.Series, share: float, seed: list[int]) -> pd.Series:
-    """Return which training clips validate: of the parts that the training groups deal into, the best one.
-
-    The best part has most of the classes, then the size nearest to `share`. With one group only (one signer), contents
-    are dealt instead.
-    """
-    groups = groups[train]
-    if groups.nunique() < 2:
-        groups = groups_of(clips[train], "sample")
-    if groups.nunique() < 2:
-        return pd.Series(False, index=clips.index)
-    classes = clips.loc[train, "class_id"]
-    parts = min(groups.nunique(), max(2, round(1 / share)))
-    part = groups.map(assign_groups(list(groups), list(classes), parts, seed))
-    sizes = part.value_counts().sort_index()
-    covered = classes.groupby(part).nunique()
-    off = (sizes - share * len(part)).abs()
-    best = pd.DataFrame({"covered": -covered, "off": off}).sort_values(["covered", "off"], kind="stable").index[0]
-    return (part == best).reindex(clips.index, fill_value=False)
+def with_validation(clips: pd.DataFrame, roles: pd.Series, settings: FoldSettings, seed: list[int]) -> pd.Series:
+    """Return the roles with every take in one of them, and some training groups in `val` if nobody validates yet."""
+    roles = separate_takes(clips["take"], roles)
+    if settings.val_fraction and not (roles == "val").any():
+        train = clips[roles == "train"]
+        chosen = choose_validation(clip_groups(train, settings.group), train["class_id"], settings.val_fraction, seed)
+        roles = roles.mask(chosen.reindex(roles.index, fill_value=False), "val")
+    return separate_takes(clips["take"], roles)
 
 
-def twins_apart(takes: pd.Series, roles: pd.Series) -> pd.Series:
-    """Return the roles, `none` for a video that shows a take with a more precious role in this fold."""
-    rank = roles.map({role: number for number, role in enumerate((*ROLES, "none"))})
+def separate_takes(takes: pd.Series, roles: pd.Series) -> pd.Series:
+    """Return the roles, with `none` for a clip whose take has a role of higher precedence in this fold."""
+    rank = roles.map({role: number for number, role in enumerate(PRECEDENCE)})
     return roles.mask(rank > rank.groupby(takes).transform("min"), "none")
 
 
-def _check_groups(clips: pd.DataFrame, groups: pd.Series, names: Sequence[str]) -> None:
+def _check_groups(clips: pd.DataFrame, groups: pd.Series, plan: FoldPlan) -> None:
     found = sorted(groups.unique())
-    if len(found) >= max(2, len(names)):
+    if len(found) >= max(2, len(plan.names)):
         return
     if len(found) == 1 and clips["signer"].notna().all():
         raise SignfoldError(
@@ -128,23 +138,22 @@ def _check_groups(clips: pd.DataFrame, groups: pd.Series, names: Sequence[str]) 
         )
     listed = ", ".join(found[:10]) + (", ..." if len(found) > 10 else "")
     raise SignfoldError(
-        f"folds.k: {len(names)} folds are planned, but the usable videos form only {len(found)} groups ({listed}); "
-        f"manifest.excluded.csv says which videos are left out and why. Mend them"
+        f"folds.k: {len(plan.names)} folds are planned, but the usable videos form only {len(found)} groups "
+        f"({listed}); manifest.excluded.csv lists the videos that are left out and why. Correct or replace these"
         + (f", or set folds.k: {len(found)}" if len(found) > 1 else "")
     )
 
 
-def _check_roles(name: str, roles: pd.Series, settings: FoldSettings) -> None:
+def _check_roles(plan: FoldPlan, roles: pd.Series) -> None:
     counts = roles.value_counts()
-    needed = ("train", "val", "test") if settings.val_fraction else ("train", "test")
-    empty = [role for role in needed if not counts.get(role)]
+    empty = [role for role in ("train", "test") if not counts.get(role)]
     if not empty:
         return
     found = ", ".join(f"{count} {role}" for role, count in counts.items())
     remedy = "use more videos"
-    if settings.method == "official":
+    if plan.settings.method == "official":
         remedy = "check the split column of the dataset's labels, or set folds.method: signers"
-    raise SignfoldError(f"folds/{name}: no video is left for {' and '.join(empty)} (found {found}); {remedy}")
+    raise SignfoldError(f"folds/{plan.name}: no video is left for {' and '.join(empty)} (found {found}); {remedy}")
 
 
 def with_roles(manifest: pd.DataFrame, roles: pd.Series, balance: str) -> pd.DataFrame:
@@ -153,11 +162,12 @@ def with_roles(manifest: pd.DataFrame, roles: pd.Series, balance: str) -> pd.Dat
     Parameters
     ----------
     manifest
-        The manifest.
+        All rows of the manifest.
     roles
-        Of the clips, by `sample_id`.
+        Role of every clip, indexed by sample_id.
     balance
-        `manifest.balance`; for `weights`, what a class weighs is decided by the fold's training clips alone.
+        The configuration's `manifest.balance`. With `weights`, a class's weight comes from the fold's training clips
+        alone.
     """
     role = manifest["source_id"].map(roles)
     role = role.mask((manifest["copy"] > 0) & (role != "train"), "none")
@@ -169,72 +179,64 @@ def with_roles(manifest: pd.DataFrame, roles: pd.Series, balance: str) -> pd.Dat
     return table
 
 
-def describe(table: pd.DataFrame, settings: FoldSettings) -> dict[str, Any]:
-    """Return what a fold is, for its metadata, the audit and the report."""
+def describe_fold(table: pd.DataFrame, settings: FoldSettings) -> dict[str, Any]:
+    """Return a fold's metadata for audit and report: what is kept apart, counts, signers by role.
+
+    `val_group` is `signer` if validation signers do not train, `sample` if they may, and None if nobody validates.
+    """
     clips = table[table["copy"] == 0]
     known = bool(clips["signer"].notna().any())
-    signers = {role: set(clips.loc[clips["role"] == role, "signer"].dropna()) for role in ROLES}
+    rows = {role: clips[clips["role"] == role] for role in (*ROLES, "none")}
+    signers = {role: set(rows[role]["signer"].dropna()) for role in ROLES}
+    val_group = None
+    if len(rows["val"]):
+        val_group = "signer" if signers["val"] and not signers["val"] & signers["train"] else "sample"
     return {
         "method": settings.method,
         "group": "signer" if settings.group == "signer" and known else "sample",
-        # With a single training signer, validation can only be other clips by the same person.
-        "val_group": "signer" if known and signers["val"] and not signers["val"] & signers["train"] else "sample",
+        "val_group": val_group,
         "unknown_signers": int(clips["signer"].isna().sum()),
-        "clips": {role: int((clips["role"] == role).sum()) for role in ("train", "val", "test", "none")},
-        "signers": {role: sorted(signers[role]) for role in ("train", "val", "test")},
+        "clips": {role: len(found) for role, found in rows.items()},
+        "signers": {role: sorted(found) for role, found in signers.items()},
         "copies": int(((table["copy"] > 0) & (table["role"] == "train")).sum()),
-        "unlearnt_test_classes": len(
-            set(clips.loc[clips["role"] == "test", "class_id"]) - set(clips.loc[clips["role"] == "train", "class_id"])
-        ),
+        "unlearnt_test_classes": len(set(rows["test"]["class_id"]) - set(rows["train"]["class_id"])),
     }
 
 
-def build_fold(
-    manifest: str | Path,
-    out: str | Path,
-    name: str,
-    names: Sequence[str],
-    settings: FoldSettings,
-    seed: int,
-    duplicates: str | Path | None = None,
-) -> None:
+def build_fold(items: Path, duplicates: Path, out: Path, plan: FoldPlan) -> None:
     """Write one fold.
 
     Parameters
     ----------
-    manifest
-        `items.parquet`, or `manifest.parquet`: glosses are left out.
-    out
-        `folds/{fold}.parquet`: the manifest's rows, in their order, each with a role.
-    name, names
-        The fold, and all folds in their order.
-    settings
-        How they are made.
-    seed
-        Of what is left to chance.
+    items
+        `items.parquet`.
     duplicates
-        `duplicates.parquet`, the pairs of clips that show one take; without it, takes are told by content alone.
+        `duplicates.parquet`, the pairs of clips that show one take.
+    out
+        `folds/{fold}.parquet`: the rows of `items`, in their order, each with a role.
+    plan
+        The fold.
 
     Raises
     ------
     SignfoldError
-        If there are not enough groups, or a role would be empty.
+        If there are fewer groups than folds, or nothing to train on or to test on.
     """
-    rows = read_parquet(manifest).to_pandas()
-    pairs = read_parquet(duplicates).to_pandas() if duplicates else None
+    rows, clips = read_items(items, duplicates)
+    roles = assign_roles(clips, plan)
+    table = with_roles(rows, roles, read_metadata(items).get("settings", {}).get("balance", "none"))
+    facts = describe_fold(table, plan.settings)
+    if facts["unknown_signers"] and plan.settings.group == "signer":
+        log.warning("%s: %d videos of unknown signers; only takes are kept apart", plan.name, facts["unknown_signers"])
+    if plan.settings.val_fraction and not facts["val_group"]:
+        log.warning("%s: no signer can be spared for validation; the last epoch will be taken", plan.name)
+    metadata = {"version": versions.FOLDS, "fold": plan.name, "folds": list(plan.names), "seed": plan.seed}
+    metadata |= {"settings": asdict(plan.settings), **facts}
+    write_parquet(pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False), out, metadata)
+
+
+def read_items(items: Path, duplicates: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return all rows of `items.parquet`, and its clips (copy 0) by sample_id with the take that each shows."""
+    rows = read_parquet(items).to_pandas()
     clips = rows[rows["copy"] == 0].set_index("sample_id", drop=False).rename_axis(None)
-    clips["take"] = takes(clips, pairs)
-    roles = fold(clips, name, list(names), settings, seed)
-    balance = read_metadata(manifest).get("settings", {}).get("balance", "none")
-    table = with_roles(rows, roles, balance)
-    facts = describe(table, settings)
-    if facts["unknown_signers"] and settings.group == "signer":
-        log.warning("%s: %d videos by unknown signers are kept apart by content only", name, facts["unknown_signers"])
-    metadata = {
-        "version": versions.FOLDS,
-        "fold": name,
-        "folds": list(names),
-        "settings": asdict(settings),
-        "seed": seed,
-    }
-    write_parquet(pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False), out, metadata | facts)
+    return rows, clips.assign(take=assign_takes(clips, read_parquet(duplicates).to_pandas()))

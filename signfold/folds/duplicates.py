@@ -201,7 +201,7 @@ def read_tracks(keypoints: Sequence[Path], wanted: set[str]) -> Iterator[tuple[s
                 yield sample_id, track(clip, row["height"] / row["width"], row["fps"])
 
 
-def takes(clips: pd.DataFrame, found: pd.DataFrame | None) -> pd.Series:
+def assign_takes(clips: pd.DataFrame, found: pd.DataFrame | None) -> pd.Series:
     """Return for each clip the take that it shows: the least SHA-256 of all clips that are linked by pairs or content.
 
     Parameters

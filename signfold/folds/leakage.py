@@ -1,6 +1,6 @@
-"""Looking for leaks: nothing may be in two roles of a fold. Training needs what this writes, so a leak stops the run.
+"""The leak audit: nothing may be in two roles of a fold. Every training needs its output, so a leak stops the run.
 
-The audit believes nothing that the folds stage did: it reads the roles as they stand in the files.
+The audit takes the roles from the fold files and relies on nothing else that the folds stage computed.
 """
 
 from __future__ import annotations
@@ -17,27 +17,28 @@ import pandas as pd
 from signfold.core import versions
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_metadata, read_parquet, write_json
+from signfold.core.results import ROLES
+from signfold.folds.roles import other_version, signers_may_share
 
-ROLES = ("train", "val", "test")
-SHOWN = 5  # how many leaking items a message names
+SHOWN = 5  # leaking items that a message names
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class AuditedFold:
-    """A fold as it stands in its file.
+    """A fold as read from its file.
 
     Parameters
     ----------
     name
-        The file's name without ending.
+        Name of the file without ending.
     rows
-        All rows.
+        All rows of the file.
     metadata
-        What the folds stage says of it.
+        Metadata of the file: version, method, group, val_group and more.
     pairs
-        The clips that show one take: sample_id, other_id, distance.
+        Pairs of clips that show one take: sample_id, other_id, distance.
     """
 
     name: str
@@ -63,23 +64,16 @@ def shared_signers(fold: AuditedFold) -> dict[str, list[str]]:
     return {f"{one} and {other}": signers for one, other, signers in overlaps(fold, "signer")}
 
 
-def may_share(fold: AuditedFold) -> set[str]:
-    """Return the pairs of roles in which the fold's own protocol allows one signer.
-
-    An official split is what it is, and is reported; folds over contents know of no signers; and where one person
-    alone trains, validation can only be by that person too.
-    """
-    pairs = {f"{one} and {other}" for one, other in combinations(ROLES, 2)}
-    if fold.metadata.get("method") == "official" or fold.metadata.get("group") == "sample":
-        return pairs
-    learnt = set(fold.role("train")["signer"].dropna()) | set(fold.role("val")["signer"].dropna())
-    return {"train and val"} if len(learnt) == 1 else set()
+def check_version(fold: AuditedFold) -> Iterator[str]:
+    """The roles are those of today's folds stage."""
+    if found := other_version(fold.metadata):
+        yield found
 
 
 def check_signers(fold: AuditedFold) -> Iterator[str]:
-    """No signer is in two roles, unless the protocol says so."""
-    for pair, signers in shared_signers(fold).items():
-        if pair not in may_share(fold):
+    """No signer is in two roles, but for official splits and folds over videos."""
+    if not signers_may_share(fold.metadata):
+        for pair, signers in shared_signers(fold).items():
             yield f"{pair} share signers: {_some(signers)}"
 
 
@@ -97,7 +91,7 @@ def check_sources(fold: AuditedFold) -> Iterator[str]:
 
 
 def check_copies(fold: AuditedFold) -> Iterator[str]:
-    """Copies train only: nobody is scored twice."""
+    """Copies train only, so that no clip is scored twice."""
     for role in ("val", "test"):
         rows = fold.role(role)
         if (copies := rows["copy"] > 0).any():
@@ -105,21 +99,21 @@ def check_copies(fold: AuditedFold) -> Iterator[str]:
 
 
 def check_roles(fold: AuditedFold) -> Iterator[str]:
-    """Every row has one known role, every row is there once, and no role is empty."""
+    """Every row has a known role and is there once; no role is empty, but for `val` if the fold says so."""
     unknown = sorted(set(fold.rows["role"].astype(str)) - {*ROLES, "none"})
     if unknown:
         yield f"unknown roles: {_some(unknown)}; expected train, val, test or none"
     twice = fold.rows.loc[fold.rows["sample_id"].duplicated(), "sample_id"]
     if len(twice):
         yield f"rows that are there twice: {_some(sorted(set(twice)))}"
-    without_val = fold.metadata.get("settings", {}).get("val_fraction") == 0
-    for role in ROLES:
-        if fold.role(role).empty and not (role == "val" and without_val):
-            yield f"nothing has the role {role}"
+    needed = [role for role in ROLES if role != "val" or fold.metadata.get("val_group")]
+    for role in needed:
+        if fold.role(role).empty:
+            yield f"no row has the role {role}"
 
 
 def check_takes(fold: AuditedFold) -> Iterator[str]:
-    """No take is in two roles, however it was encoded, resized or trimmed; neither are copies for balance of it."""
+    """No take is in two roles, whatever its encoding, size, trim, side or speed; nor are copies for balance of it."""
     roles = {name: set(found) & set(ROLES) for name, found in fold.rows.groupby("source_id")["role"]}
     for one, other in combinations(ROLES, 2):
         shown = []
@@ -132,8 +126,9 @@ def check_takes(fold: AuditedFold) -> Iterator[str]:
             yield f"{one} and {other} show the same take: {_some(shown)}"
 
 
-# A check looks at one fold and says what it finds.
+# Each check yields a message for each problem of one fold.
 CHECKS: tuple[Callable[[AuditedFold], Iterator[str]], ...] = (
+    check_version,
     check_roles,
     check_sources,
     check_contents,
@@ -144,7 +139,7 @@ CHECKS: tuple[Callable[[AuditedFold], Iterator[str]], ...] = (
 
 
 def check_together(folds: Sequence[AuditedFold]) -> Iterator[str]:
-    """All folds have the same rows; every video is tested in exactly one (with an official split, in one or none)."""
+    """All folds have the same rows; every video is tested in exactly one fold (official splits: in one or none)."""
     first = folds[0]
     for fold in folds[1:]:
         if set(fold.rows["sample_id"]) != set(first.rows["sample_id"]):
@@ -160,13 +155,13 @@ def check_together(folds: Sequence[AuditedFold]) -> Iterator[str]:
         yield f"videos in the test part of no fold: {_some(never)}"
 
 
-def audit_folds(fold_files: Sequence[str | Path], out_json: str | Path, duplicates: str | Path | None = None) -> None:
-    """Check every fold for leaks, and write what was found to be in order.
+def audit_folds(fold_files: Sequence[Path], out_json: Path, duplicates: Path | None = None) -> None:
+    """Check every fold for leaks, and write the audit's report if there is none.
 
-    The file has `ok` (true), `group` (`signer` or `sample`), `method`, `shared_signers` (whether a signer is in two
+    The report has `ok` (true), `group` (`signer` or `sample`), `method`, `shared_signers` (whether a signer is in two
     roles anywhere, where the protocol allows it), `tested_shared_signers` (those in a test part and in another role of
-    its fold), per fold the counts of clips and signers, `same_take` (how many pairs of clips show one take, and
-    how many of them are exact copies; null where nobody looked), and `findings` (empty).
+    its fold), per fold the counts of clips and signers, `same_take` (number of pairs of clips that show one take, and
+    of exact copies among them; null without `duplicates`), and `findings` (empty).
 
     Parameters
     ----------
@@ -175,15 +170,15 @@ def audit_folds(fold_files: Sequence[str | Path], out_json: str | Path, duplicat
     out_json
         `folds/audit.json`; not written if there is a leak.
     duplicates
-        `duplicates.parquet`: which clips show one take.
+        `duplicates.parquet`, the pairs of clips that show one take; without it only exact copies are looked for.
 
     Raises
     ------
     SignfoldError
-        If anything leaks; all findings, each with fold, roles and items.
+        If anything leaks; the message lists all findings, each with fold, roles and items.
     """
     pairs = read_parquet(duplicates).to_pandas() if duplicates else pd.DataFrame(columns=["sample_id", "other_id"])
-    folds = [AuditedFold(Path(p).stem, read_parquet(p).to_pandas(), read_metadata(p), pairs) for p in fold_files]
+    folds = [AuditedFold(path.stem, read_parquet(path).to_pandas(), read_metadata(path), pairs) for path in fold_files]
     findings = [f"{fold.name}: {finding}" for fold in folds for check in CHECKS for finding in check(fold)]
     findings += check_together(folds)
     if findings:
@@ -192,12 +187,12 @@ def audit_folds(fold_files: Sequence[str | Path], out_json: str | Path, duplicat
             + "\n  ".join(findings)
             + "\nDelete the folder folds/ and run again; if it comes back, the manifest or signfold is at fault"
         )
-    write_json(out_json, {**summary(folds), "same_take": _same_take(folds[0]) if duplicates else None})
+    write_json(out_json, {**audit_report(folds), "same_take": _same_take(folds[0]) if duplicates else None})
     log.info("%d folds: nothing is in two roles", len(folds))
 
 
-def summary(folds: Sequence[AuditedFold]) -> dict[str, Any]:
-    """Return what `audit` writes of folds in order."""
+def audit_report(folds: Sequence[AuditedFold]) -> dict[str, Any]:
+    """Return the report of folds without findings, but for `same_take`."""
     shared = {fold.name: pairs for fold in folds if (pairs := shared_signers(fold))}
     tested = {signer for pairs in shared.values() for pair, both in pairs.items() if "test" in pair for signer in both}
     return {

@@ -1,4 +1,7 @@
-"""Which folds there will be, before anything is computed: the standard library only, for the Snakefile imports it."""
+"""Names of the folds, from the signers alone.
+
+Imports the standard library only: the Snakefile imports this module in every job.
+"""
 
 from __future__ import annotations
 
@@ -9,33 +12,35 @@ from signfold.core.settings import FoldSettings
 
 
 def count_groups(signers: Iterable[str | None], settings: FoldSettings) -> int:
-    """Return how many groups clips form: their signers, and each clip of an unknown signer (or each clip) by itself.
+    """Return the number of groups: signers, and each clip of an unknown signer (with `group: sample`, each clip).
 
     Parameters
     ----------
     signers
-        Of every clip; None where unknown.
+        Signer of every clip; None where unknown.
     settings
-        Of the folds.
+        The configuration's section `folds`.
     """
     names = [None if settings.group == "sample" else signer for signer in signers]
     return len(set(names) - {None}) + names.count(None)
 
 
 def check_splittable(signers: Sequence[str | None], splits: Iterable[str | None], settings: FoldSettings) -> None:
-    """Refuse what cannot be split, before hours of extraction.
+    """Raise an error for a dataset that cannot be split, before hours of extraction.
 
     Parameters
     ----------
-    signers, splits
-        Of every clip; None where unknown.
+    signers
+        Signer of every clip; None where unknown.
+    splits
+        Part of the official split of every clip; None where unknown.
     settings
-        Of the folds.
+        The configuration's section `folds`.
 
     Raises
     ------
     SignfoldError
-        If the official split is wanted and there is none, or there is nothing to keep apart.
+        If `method` is `official` and there is no official split, or there are fewer than two groups.
     """
     if settings.method == "official" and not {"train", "test"} <= set(splits):
         raise SignfoldError(
@@ -45,7 +50,7 @@ def check_splittable(signers: Sequence[str | None], splits: Iterable[str | None]
     if settings.method == "signers" and count_groups(signers, settings) < 2:
         who = f"one signer only, {signers[0]!r}" if signers[0] is not None else "one clip only"
         raise SignfoldError(
-            f"folds.group: there is {who}, and two are needed to test on somebody new. Set folds.group: sample "
+            f"folds.group: there is {who}, and a test on new signers needs two at least. Set folds.group: sample "
             "(the report will say that signers are not apart), or folds.method: official if the dataset has a split"
         )
 
@@ -56,10 +61,10 @@ def fold_names(n_groups: int, settings: FoldSettings) -> list[str]:
     Parameters
     ----------
     n_groups
-        As `count_groups` counts them. With fewer than 2 there is nothing to set apart; two names come nevertheless,
-        so that the folds stage can say in its own words what is wrong.
+        Number of groups, as `count_groups` counts them. With fewer than 2 there are still two names: the folds stage
+        then raises its error.
     settings
-        Of the folds.
+        The configuration's section `folds`.
     """
     if settings.method == "official":
         return ["official"]

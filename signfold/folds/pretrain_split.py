@@ -1,4 +1,4 @@
-"""Which clips of a dataset train a network that others go on from."""
+"""Which clips of a dataset train a network that other datasets start from."""
 
 from __future__ import annotations
 
@@ -9,36 +9,31 @@ import pyarrow as pa
 
 from signfold.core import versions
 from signfold.core.errors import SignfoldError
-from signfold.core.files import read_metadata, read_parquet, write_parquet
+from signfold.core.files import read_metadata, write_parquet
 from signfold.core.settings import FoldSettings
-from signfold.folds.build import SCHEMA, groups_of, twins_apart, validation, with_roles
-from signfold.folds.duplicates import takes
+from signfold.folds.build import SCHEMA, describe_fold, read_items, with_roles, with_validation
 
 
-def roles_of(clips: pd.DataFrame, settings: FoldSettings, seed: int) -> pd.Series:
-    """Return the role of every clip: `train`, `val`, or `none`; never `test`.
+def pretrain_roles(clips: pd.DataFrame, settings: FoldSettings, seed: int) -> pd.Series:
+    """Return the role of every clip in pre-training: `train`, `val`, or `none`; never `test`.
 
-    With an official split its test part stays unseen, so that it can still be tested on. Otherwise all clips are learnt
-    from. Validation is the split's own, or a share of the groups as in any fold, where there are two at least.
+    With an official split its test part has no role, so that it can still be tested on; otherwise all clips are used.
+    Validation is the split's own, or chosen as in any fold.
 
     Parameters
     ----------
     clips
         Rows of the items with copy 0 and their takes, indexed by sample_id.
     settings
-        The dataset's own folds.
+        The dataset's own section `folds`.
     seed
-        Of what is left to chance.
+        Random seed of the choice of validation groups.
     """
     roles = pd.Series("train", index=clips.index)
     if settings.method == "official":
-        roles = clips["split"].where(clips["split"].isin(["train", "val"]), "none")
-        # A test clip's take stays unseen under another name, too.
-        roles = roles.mask(clips["take"].isin(clips.loc[clips["split"] == "test", "take"]), "none")
-    if settings.val_fraction and not (roles == "val").any():
-        groups = groups_of(clips, settings.group)
-        roles = roles.mask(validation(clips, groups, roles == "train", settings.val_fraction, [seed]), "val")
-    return twins_apart(clips["take"], roles)
+        tested = clips["take"].isin(clips.loc[clips["split"] == "test", "take"])
+        roles = clips["split"].where(clips["split"].isin(["train", "val"]) & ~tested, "none")
+    return with_validation(clips, roles, settings, [seed])
 
 
 def build_pretrain_split(items: Path, duplicates: Path, out: Path, settings: FoldSettings, seed: int) -> None:
@@ -51,21 +46,21 @@ def build_pretrain_split(items: Path, duplicates: Path, out: Path, settings: Fol
     duplicates
         `duplicates.parquet`, the pairs of clips that show one take.
     out
-        `pretrain/all.parquet`, in the shape of a fold's file.
-    settings, seed
-        The dataset's own folds; of what is left to chance.
+        `pretrain/all.parquet`, in the format of a fold's file.
+    settings
+        The dataset's own section `folds`.
+    seed
+        Random seed of the choice of validation groups.
 
     Raises
     ------
     SignfoldError
         If nothing is left to train on.
     """
-    rows = read_parquet(items).to_pandas()
-    clips = rows[rows["copy"] == 0].set_index("sample_id", drop=False).rename_axis(None)
-    clips["take"] = takes(clips, read_parquet(duplicates).to_pandas())
-    roles = roles_of(clips, settings, seed)
+    rows, clips = read_items(items, duplicates)
+    roles = pretrain_roles(clips, settings, seed)
     if not (roles == "train").any():
         raise SignfoldError(f"{items}: no clip is in the train part of the official split; set folds.method: signers")
     table = with_roles(rows, roles, read_metadata(items).get("settings", {}).get("balance", "none"))
-    metadata = {"version": versions.FOLDS, "fold": out.stem, "seed": seed, "method": settings.method}
+    metadata = {"version": versions.FOLDS, "fold": out.stem, "seed": seed, **describe_fold(table, settings)}
     write_parquet(pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False), out, metadata)

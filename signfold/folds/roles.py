@@ -1,4 +1,4 @@
-"""Who trains, who validates, who tests: a fold as training and evaluation read it."""
+"""A fold as training and evaluation read it: the samples of each role."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from signfold.core import files
+from signfold.core import files, versions
 from signfold.core.errors import SignfoldError
-
-ROLES = ("train", "val", "test")
+from signfold.core.results import ROLES
 
 
 @dataclass(frozen=True)
 class Samples:
-    """The samples of one role, in the order of the fold's file. All fields but the last two have one entry for each."""
+    """The N samples of one role, in the order of the fold's file. Every field has shape (N,)."""
 
     sample_id: NDArray[Any]
     source_id: NDArray[Any]
@@ -37,7 +37,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Fold:
-    """Who trains, who chooses the epoch, who tests; and the K labels by class id."""
+    """The samples of each role, and the K labels by class id. The role `val` may be empty: then nobody validates."""
 
     name: str
     roles: Mapping[str, Samples]
@@ -45,41 +45,59 @@ class Fold:
 
 
 def read_fold(path: Path, audit: Path | None) -> Fold:
-    """Read a fold, and make sure that nothing is in two of its roles.
+    """Read a fold, and check that nothing is in two of its roles.
 
     Parameters
     ----------
     path
         `folds/{fold}.parquet`.
     audit
-        `folds/audit.json`, which must say that the folds do not leak; None for `pretrain/all.parquet`, where nobody is
-        tested, and signers may validate what they train.
+        `folds/audit.json`, which must say that the folds do not leak; None for `pretrain/all.parquet`, which has no
+        test part and no audit.
 
     Raises
     ------
     SignfoldError
-        If the audit is missing or not passed, if a signer, content digest or source is in two roles, if class ids are
-        not 0..K-1, or if there is nothing to train on or to test on.
+        If the audit is missing or not passed, if the file is of another version, if a signer, content digest or source
+        is in two roles, if class ids are not 0..K-1, or if there is nothing to train on or to test on.
     """
-    report = {"ok": True, "shared_signers": True} if audit is None else {}
-    if audit is not None and audit.exists():
-        report = json.loads(audit.read_text(encoding="utf-8"))
-    if not report.get("ok"):
-        raise SignfoldError(f"{audit}: the leak audit did not pass; see its entries, mend the folds, and run it again")
-    table = files.read_parquet(path)
-    roles = {}
-    for role in ROLES:
-        rows = table.filter(pc.equal(table["role"], role))
-        if role != "train":  # copies balance training; nobody is scored twice
-            rows = rows.filter(pc.equal(rows["copy"], 0))
-        roles[role] = _samples(rows.to_pydict())
-        if role in (("train",) if audit is None else ("train", "test")) and not len(roles[role]):
+    report = {} if audit is None else _read_audit(audit)
+    table, metadata = files.read_parquet(path), files.read_metadata(path)
+    if found := other_version(metadata):
+        raise SignfoldError(f"{path}: {found}. Delete the file and run again")
+    roles = {role: _samples(table, role) for role in ROLES}
+    for role in ("train",) if audit is None else ("train", "test"):
+        if not len(roles[role]):
             raise SignfoldError(f"{path}: no sample has the role {role!r}; the fold needs at least one")
-    _check_apart(path, roles, allow_shared_signers=bool(report.get("shared_signers")))
-    return Fold(path.stem, roles, _labels(path, table.to_pydict()))
+    shared = bool(report.get("shared_signers")) if audit else signers_may_share(metadata)
+    _check_apart(path, roles, allow_shared_signers=shared)
+    return Fold(path.stem, roles, _labels(path, table))
 
 
-def _samples(columns: Mapping[str, list[Any]]) -> Samples:
+def other_version(metadata: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the version in a fold's metadata, or None if it is today's."""
+    if metadata.get("version") == versions.FOLDS:
+        return None
+    return f"roles of version {metadata.get('version')} of the folds stage, expected version {versions.FOLDS}"
+
+
+def signers_may_share(metadata: Mapping[str, Any]) -> bool:
+    """Return whether a fold's protocol allows a signer in two roles: an official split, or folds over videos."""
+    return metadata.get("method") == "official" or metadata.get("group") == "sample"
+
+
+def _read_audit(path: Path) -> dict[str, Any]:
+    report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if not report.get("ok"):
+        raise SignfoldError(f"{path}: the leak audit did not pass; correct what it lists, and run it again")
+    return report
+
+
+def _samples(table: pa.Table, role: str) -> Samples:
+    rows = table.filter(pc.equal(table["role"], role))
+    if role != "train":  # copies balance training; a clip is scored once
+        rows = rows.filter(pc.equal(rows["copy"], 0))
+    columns = rows.to_pydict()
     return Samples(
         **{
             name: np.array(columns[name], dtype=object)
@@ -91,15 +109,15 @@ def _samples(columns: Mapping[str, list[Any]]) -> Samples:
     )
 
 
-def _labels(path: Path, columns: Mapping[str, list[Any]]) -> tuple[str, ...]:
-    labels = dict(zip(columns["class_id"], columns["label"], strict=True))
+def _labels(path: Path, table: pa.Table) -> tuple[str, ...]:
+    labels = dict(zip(table["class_id"].to_pylist(), table["label"].to_pylist(), strict=True))
     if sorted(labels) != list(range(len(labels))):
         raise SignfoldError(f"{path}: class ids are {sorted(labels)[:5]}...; expected 0..K-1. Make the manifest again")
     return tuple(labels[class_id] for class_id in range(len(labels)))
 
 
 def _check_apart(path: Path, roles: Mapping[str, Samples], allow_shared_signers: bool) -> None:
-    """Raise if a group is in two roles: the audit's promise, kept here once more for the very rows that are used."""
+    """Raise if a group is in two roles: the audit's promise, checked again for the very rows that are used."""
     for name in ("source_id", "sha256", *(() if allow_shared_signers else ("signer",))):
         seen: dict[Any, str] = {}
         for role, samples in roles.items():

@@ -1,4 +1,4 @@
-"""Dealing groups of clips into parts of equal size and equal classes."""
+"""Assignment of whole groups to parts of similar size and similar classes."""
 
 from __future__ import annotations
 
@@ -11,30 +11,32 @@ import numpy.typing as npt
 def assign_groups(
     groups: Sequence[str], classes: Sequence[int], parts: int, seed: int | Sequence[int]
 ) -> dict[str, int]:
-    """Deal whole groups into `parts`, alike in size and in classes, none of them empty.
+    """Assign whole groups to `parts` of similar size and similar classes, none of them empty.
 
-    Greedy: the largest group first, each to the part with which it has least in common: the sum, over classes, of the
-    clips of the class in the group times the share of the class that the part already holds, plus the same for clips
-    of any class. An empty part has nothing in common with anyone, so none stays empty (scikit-learn's
-    StratifiedGroupKFold, greedy as well, may leave one). Groups of equal size come in a seeded order.
+    Greedy: the largest group first, each to the part with the lowest cost. The cost is the sum, over classes, of the
+    group's clips of the class times the part's share of all clips of the class; "any class" counts as one more class.
+    An empty part costs nothing, so no part stays empty (scikit-learn's StratifiedGroupKFold, greedy as well, may leave
+    one). Groups of equal size come in a seeded order.
 
     Parameters
     ----------
-    groups, classes
-        Of every clip; the order of the clips does not matter.
+    groups
+        (N,) group of every clip; the order of the clips does not matter.
+    classes
+        (N,) class of every clip.
     parts
-        At most as many as there are groups.
+        Number of parts, at most the number of groups.
     seed
-        Of the order of equal groups.
+        Random seed of the order of groups of equal size.
 
     Returns
     -------
     dict
-        The part, 0 to parts - 1, of every group.
+        Part of every group, 0 to parts - 1.
     """
     names, group_of = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
     kinds, class_of = np.unique(np.asarray(classes), return_inverse=True)
-    # Any class counts as one more class, of which every clip is a member.
+    # "Any class" is one more class, with every clip.
     class_of = np.concatenate([class_of, np.full(len(class_of), len(kinds))])
     members = np.stack([np.concatenate([group_of, group_of]), class_of])
     (owner, kind), count = np.unique(members, axis=1, return_counts=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from training_data import Example, example
+from training_data import Example, example, write_fold
 
 from signfold.core import files
 from signfold.core.errors import SignfoldError
@@ -41,7 +41,7 @@ def test_each_method_but_the_majority_learns_a_plain_signal(made: Example) -> No
 def test_where_nobody_validates_the_penalty_is_the_usual_one(made: Example) -> None:
     rows = files.read_parquet(made.fold).to_pandas()
     rows = rows[rows["role"] != "val"]
-    files.write_parquet(baselines.pa.Table.from_pandas(rows, preserve_index=False), made.fold)
+    write_fold(made.fold, rows.to_dict("records"))
     fold = read_fold(made.fold, made.audit)
     said = {method: (found, detail) for method, found, detail in baselines.predictions(fold, Shards(made.tensors), 0)}
     assert (said["linear"][0] == fold.roles["test"].class_id).all()
@@ -54,7 +54,7 @@ def test_what_the_test_part_is_called_changes_nothing(made: Example) -> None:
     test = rows["role"] == "test"
     rows.loc[test, "class_id"] = (rows.loc[test, "class_id"] + 1) % 3
     rows["label"] = "sign " + rows["class_id"].astype(str)
-    files.write_parquet(baselines.pa.Table.from_pandas(rows, preserve_index=False), made.fold)
+    write_fold(made.fold, rows.to_dict("records"))
     after = told(made)
     for method in baselines.METHODS:
         np.testing.assert_array_equal(before[method], after[method], err_msg=method)
@@ -84,7 +84,7 @@ def test_copies_count_once(tmp_path: Path) -> None:
     rows = files.read_parquet(made.fold).to_pandas()
     one = rows[rows["role"] == "train"].iloc[[0]]
     copies = pd.concat([one.assign(sample_id=f"copy{n}", copy=n + 1) for n in range(5)])
-    files.write_parquet(baselines.pa.Table.from_pandas(pd.concat([rows, copies]), preserve_index=False), made.fold)
+    write_fold(made.fold, pd.concat([rows, copies]).to_dict("records"))
     train = read_fold(made.fold, made.audit).roles["train"]
     assert len(train) == 24 + 5
     assert len(baselines.without_copies(train)) == 24
@@ -121,7 +121,7 @@ def test_shuffled_clips_seem_easier_where_signers_differ(tmp_path: Path) -> None
     for signer in own:
         role = np.where(rows["signer"] == signer, "test", "train")
         folds.append(made.fold.with_name(f"fold-{signer}.parquet"))
-        files.write_parquet(baselines.pa.Table.from_pandas(rows.assign(role=role), preserve_index=False), folds[-1])
+        write_fold(folds[-1], rows.assign(role=role).to_dict("records"))
     baselines.run_shuffled(folds, made.audit, made.tensors, tmp_path / "shuffled.json", seed=0)
     found = json.loads((tmp_path / "shuffled.json").read_text())
     assert found["clips"] == len(rows)

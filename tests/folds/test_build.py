@@ -1,83 +1,24 @@
 """Signers apart: which clip has which role in which fold."""
 
-import subprocess
-import sys
 from collections import Counter
 
 import numpy as np
 import pytest
-from fold_data import clip, people, run
+from fold_data import clip, in_role, people, roles, run, write_items
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from signfold.core import versions
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_metadata
 from signfold.core.settings import FoldSettings
-from signfold.folds.build import build_fold
-from signfold.folds.names import count_groups, fold_names
-from signfold.folds.stratify import assign_groups
-
-quick = settings(max_examples=50, deadline=None)
+from signfold.folds.build import FoldPlan, build_fold
 
 
-def roles(fold):
-    return {name: row["role"] for name, row in fold.items()}
-
-
-def in_role(fold, role, column):
-    return {row[column] for row in fold.values() if row["role"] == role}
-
-
-def assert_apart(fold, column):
-    values = [in_role(fold, role, column) for role in ("train", "val", "test")]
+def assert_apart(fold, column, used=("train", "val", "test")):
+    values = [in_role(fold, role, column) for role in used]
     assert sum(map(len, values)) == len(set().union(*values))
     assert all(values)
-
-
-class TestNames:
-    def test_k_folds_or_one_per_group_where_there_are_fewer(self):
-        assert fold_names(20, FoldSettings(k=3)) == ["fold-1", "fold-2", "fold-3"]
-        assert fold_names(2, FoldSettings(k=10)) == ["fold-1", "fold-2"]
-        assert fold_names(9, FoldSettings(method="official")) == ["official"]
-
-    def test_groups_are_signers_and_each_clip_of_an_unknown_one(self):
-        assert count_groups(["ann", "bob", "ann", None, None], FoldSettings()) == 4
-        assert count_groups(["ann", "bob", "ann"], FoldSettings(group="sample")) == 3
-
-    def test_importing_them_is_cheap(self):
-        code = "import sys, signfold.folds.names; print(*{'numpy', 'pandas', 'pyarrow'} & set(sys.modules))"
-        assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.strip() == b""
-
-
-@st.composite
-def crowds(draw):
-    """Signers of several clips each, as (signer, class), and a number of parts for them."""
-    sizes = draw(st.lists(st.integers(1, 6), min_size=2, max_size=9))
-    clips = [(f"s{n}", draw(st.integers(0, 3))) for n, size in enumerate(sizes) for _ in range(size)]
-    return clips, draw(st.integers(1, len(sizes)))
-
-
-class TestDealing:
-    @quick
-    @given(crowds(), st.integers(0, 5), st.randoms())
-    def test_parts_are_a_partition_without_an_empty_one_and_row_order_does_not_matter(self, crowd, seed, random):
-        clips, parts = crowd
-        dealt = assign_groups(*zip(*clips, strict=True), parts, seed)
-        assert set(dealt) == {signer for signer, _ in clips}
-        assert set(dealt.values()) == set(range(parts))
-        shuffled = random.sample(clips, len(clips))
-        assert assign_groups(*zip(*shuffled, strict=True), parts, seed) == dealt
-
-    def test_sizes_are_even_where_they_can_be(self):
-        groups = [f"s{n}" for n in range(12) for _ in range(5)]
-        dealt = assign_groups(groups, [0] * 60, 4, 0)
-        assert set(Counter(dealt.values()).values()) == {3}
-
-    def test_classes_are_even_where_they_can_be(self):
-        clips = [(f"s{n}", n % 3) for n in range(12) for _ in range(5)]  # every signer knows one sign
-        dealt = assign_groups(*zip(*clips, strict=True), 4, 0)
-        for part in range(4):
-            assert {kind for signer, kind in clips if dealt[signer] == part} == {0, 1, 2}
 
 
 class TestSigners:
@@ -125,13 +66,45 @@ class TestSigners:
         for fold in run(tmp_path, people(3)).values():
             assert [len(in_role(fold, role, "signer")) for role in ("train", "val", "test")] == [1, 1, 1]
 
-    def test_with_two_signers_validation_is_other_clips_by_the_one_who_trains(self, tmp_path):
-        found = run(tmp_path, people(2))
-        for name, fold in found.items():
-            assert in_role(fold, "val", "signer") == in_role(fold, "train", "signer")
-            assert not in_role(fold, "test", "signer") & in_role(fold, "train", "signer")
-            assert_apart(fold, "sha256")
-            assert read_metadata(tmp_path / f"{name}.parquet")["val_group"] == "sample"
+    def test_with_two_signers_nobody_validates_and_the_metadata_says_so(self, tmp_path):
+        for name, fold in run(tmp_path, people(2)).items():
+            assert Counter(roles(fold).values()) == {"train": 8, "test": 8}
+            assert_apart(fold, "signer", ("train", "test"))
+            assert read_metadata(tmp_path / f"{name}.parquet")["val_group"] is None
+
+    def test_a_signer_who_alone_knows_a_class_trains(self, tmp_path):
+        """Of three training signers, each of two has a class of its own: only the third can validate."""
+        rows = [*people(4), clip("a", "4", "signer0"), clip("b", "5", "signer1")]
+        for fold in run(tmp_path, rows, k=4).values():
+            assert not in_role(fold, "val", "signer") & {"signer0", "signer1"}
+            assert in_role(fold, "val", "signer")
+
+    def test_where_every_signer_has_a_class_of_its_own_nobody_validates(self, tmp_path):
+        rows = [*people(4), *(clip(f"own{n}", str(4 + n), f"signer{n}") for n in range(4))]
+        for fold in run(tmp_path, rows, k=4).values():
+            assert set(roles(fold).values()) == {"train", "test"}
+
+    def test_the_warning_that_nobody_validates_names_the_fold(self, tmp_path, caplog):
+        run(tmp_path, people(2))
+        assert "fold-2: no signer can be spared for validation; the last epoch will be taken" in caplog.text
+        caplog.clear()
+        run(tmp_path, people(2), val=0)
+        run(tmp_path, people(3))
+        assert "validation" not in caplog.text
+
+    def test_the_metadata_say_how_the_fold_came_about(self, tmp_path):
+        run(tmp_path, people(3), seed=7)
+        found = read_metadata(tmp_path / "fold-2.parquet")
+        assert found["version"] == versions.FOLDS
+        assert (found["fold"], found["folds"], found["seed"]) == ("fold-2", ["fold-1", "fold-2", "fold-3"], 7)
+        assert (found["method"], found["group"], found["val_group"]) == ("signers", "signer", "signer")
+        assert found["clips"] == {"train": 8, "val": 8, "test": 8, "none": 0}
+        assert sorted(name for names in found["signers"].values() for name in names) == [
+            "signer0",
+            "signer1",
+            "signer2",
+        ]
+        assert (found["unknown_signers"], found["copies"], found["unlearnt_test_classes"]) == (0, 0, 0)
 
     def test_one_signer_only_is_an_error_that_says_what_to_set(self, tmp_path):
         with pytest.raises(
@@ -142,10 +115,17 @@ class TestSigners:
             assert_apart(fold, "sample_id")
 
     def test_fewer_usable_signers_than_planned_folds_is_an_error_that_names_them(self, tmp_path):
-        run(tmp_path, people(3), k=3)
-        names = ["fold-1", "fold-2", "fold-3", "fold-4"]
+        plan = FoldPlan("fold-1", ("fold-1", "fold-2", "fold-3", "fold-4"), FoldSettings(), 0)
+        items = write_items(tmp_path, people(3))
         with pytest.raises(SignfoldError, match=r"4 folds.*only 3 groups \(signer signer0.*set folds\.k: 3"):
-            build_fold(tmp_path / "manifest.parquet", tmp_path / "x.parquet", "fold-1", names, FoldSettings(), 0)
+            build_fold(*items, tmp_path / "x.parquet", plan)
+
+    def test_long_lists_of_groups_are_cut(self, tmp_path):
+        plan = FoldPlan("fold-1", tuple(f"fold-{n}" for n in range(1, 13)), FoldSettings(), 0)
+        with pytest.raises(SignfoldError) as error:
+            build_fold(*write_items(tmp_path, people(11)), tmp_path / "x.parquet", plan)
+        assert "signer signer8, ...)" in str(error.value)
+        assert "signer9" not in str(error.value)
 
     def test_a_class_with_one_video_is_no_obstacle(self, tmp_path):
         found = run(tmp_path, [*people(), clip("lonely", "4", "signer2")], k=3)
@@ -241,18 +221,26 @@ class TestOfficial:
         found = run(tmp_path, rows, method="official")
         assert roles(found["official"]) == {row["sample_id"]: row["split"] or "none" for row in rows}
 
-    def test_without_a_validation_part_training_signers_validate(self, tmp_path):
+    def test_without_a_validation_part_signers_are_taken_from_training_for_it(self, tmp_path):
         fold = run(tmp_path, self.with_splits(train=[0, 1, 2, 3], test=[4, 5]), method="official")["official"]
         assert_apart(fold, "signer")
         assert in_role(fold, "test", "signer") == {"signer4", "signer5"}
 
-    def test_a_video_in_two_parts_stays_in_the_most_precious(self, tmp_path):
+    @pytest.mark.parametrize(
+        ("kept", "lost"), [("test", "train"), ("test", "val"), ("train", "val")], ids=lambda role: role
+    )
+    def test_a_take_in_two_parts_is_used_in_one(self, tmp_path, kept, lost):
+        """What is tested is used nowhere else, and validation takes nothing from training."""
         rows = self.with_splits(train=[0, 1, 2], val=[3], test=[4])
-        digest = next(row["sha256"] for row in rows if row["split"] == "test")
-        rows += [clip("again", "0", "signer0", sha256=digest, split="train")]
-        rows += [clip("again", "0", "signer0", sha256=digest, split="train", copy=1)]
+        original = next(row for row in rows if row["split"] == kept)
+        rows += [clip("again", "0", "signer5", sha256=original["sha256"], split=lost)]
+        rows += [clip("again", "0", "signer5", sha256=original["sha256"], split=lost, copy=1)]
         found = roles(run(tmp_path, rows, method="official")["official"])
-        assert (found["again"], found["again#1"]) == ("none", "none")
+        assert (found["again"], found["again#1"], found[original["sample_id"]]) == ("none", "none", kept)
+
+    def test_with_one_training_signer_nobody_validates(self, tmp_path):
+        fold = run(tmp_path, self.with_splits(train=[0], test=[4, 5]), method="official")["official"]
+        assert Counter(roles(fold).values()) == {"train": 8, "test": 16, "none": 24}
 
     @pytest.mark.parametrize(("splits", "empty"), [({"train": [0, 1]}, "test"), ({"test": [0]}, "train")])
     def test_a_missing_part_is_an_error_that_names_it(self, tmp_path, splits, empty):
@@ -264,3 +252,36 @@ def test_without_validation_signers_nobody_validates_and_all_others_train(tmp_pa
     built = run(tmp_path, people(), k=3, val_fraction=0)
     for fold in built.values():
         assert set(roles(fold).values()) == {"train", "test"}
+
+
+@st.composite
+def manifests(draw):
+    """Clips of some signers, of which some classes are rare and some takes are there twice; the pairs of these."""
+    signers, classes = draw(st.integers(2, 6)), draw(st.integers(1, 6))
+    unknown = draw(st.booleans())
+    rows = [
+        clip(f"{n}", str(draw(st.integers(0, classes - 1))), None if unknown and n % 3 == 0 else f"signer{n % signers}")
+        for n in range(draw(st.integers(signers, 24)))
+    ]
+    ids = st.sampled_from([row["sample_id"] for row in rows])
+    return rows, draw(st.lists(st.tuples(ids, ids).filter(lambda pair: pair[0] != pair[1]), max_size=3))
+
+
+@settings(max_examples=30, deadline=None)
+@given(manifests(), st.sampled_from([0.1, 0.3, 0.6]), st.integers(2, 4), st.sampled_from(["signer", "sample"]))
+def test_validation_never_takes_a_class_from_training_nor_a_signer_who_trains(
+    tmp_path_factory, manifest, share, k, group
+):
+    folder = tmp_path_factory.mktemp("folds")
+    rows, takes = manifest
+    try:
+        with_val = run(folder, rows, takes=takes, k=k, val=share, group=group)
+    except SignfoldError as error:
+        assert "groups" in str(error) or "no video is left for" in str(error)
+        return
+    for name, without in run(folder, rows, takes=takes, k=k, val=0, group=group).items():
+        fold = with_val[name]
+        assert in_role(fold, "test", "sample_id") == in_role(without, "test", "sample_id")
+        assert in_role(fold, "train", "class_id") == in_role(without, "train", "class_id")
+        if group == "signer":
+            assert not (in_role(fold, "train", "signer") & in_role(fold, "val", "signer")) - {None}

@@ -157,8 +157,8 @@ def test_the_file_names_the_pairs_of_items_alone(tmp_path: Path) -> None:
 def test_takes_are_linked_by_content_and_by_pairs() -> None:
     clips = pd.DataFrame({"sample_id": list("abcdef"), "sha256": ["5", "4", "5", "3", "2", "1"]}, index=list("abcdef"))
     pairs = pd.DataFrame({"sample_id": ["b", "x"], "other_id": ["c", "a"]})
-    assert duplicates.takes(clips, pairs).tolist() == ["4", "4", "4", "3", "2", "1"]
-    assert duplicates.takes(clips, None).tolist() == ["5", "4", "5", "3", "2", "1"]
+    assert duplicates.assign_takes(clips, pairs).tolist() == ["4", "4", "4", "3", "2", "1"]
+    assert duplicates.assign_takes(clips, None).tolist() == ["5", "4", "5", "3", "2", "1"]
 
 
 @settings(max_examples=30, deadline=None)

@@ -149,7 +149,7 @@ def test_a_row_that_is_there_twice(folder):
 
 def test_a_role_that_nobody_has_or_knows(folder):
     change(folder / "fold-1.parquet", lambda row: row | {"role": "dev"} if row["role"] == "val" else row)
-    assert_stopped(folder, "fold-1", "unknown roles: dev", "nothing has the role val")
+    assert_stopped(folder, "fold-1", "unknown roles: dev", "no row has the role val")
 
 
 def test_all_leaks_are_told_at_once(folder):
@@ -177,15 +177,29 @@ def test_folds_over_contents_say_that_signers_are_not_apart(tmp_path):
     assert (found["group"], found["shared_signers"]) == ("sample", True)
 
 
-def test_with_two_signers_validation_may_share_the_one_who_trains_but_not_the_tested_one(tmp_path):
+def test_with_two_signers_nobody_validates_and_any_shared_signer_is_a_leak(tmp_path):
     run(tmp_path, people(2))
     audit_folds(paths(tmp_path), tmp_path / "audit.json")
     found = json.loads((tmp_path / "audit.json").read_text())
-    assert (found["shared_signers"], found["tested_shared_signers"]) == (True, [])
+    assert (found["shared_signers"], found["tested_shared_signers"]) == (False, [])
+    assert {fold["clips"]["val"] for fold in found["folds"].values()} == {0}
+    assert {fold["val_group"] for fold in found["folds"].values()} == {None}
     (tmp_path / "audit.json").unlink()
-    moved = first(tmp_path, "test")["sample_id"]
+    moved = first(tmp_path, "train")["sample_id"]
     change(tmp_path / "fold-1.parquet", lambda row: row | {"role": "val"} if row["sample_id"] == moved else row)
-    assert_stopped(tmp_path, "val and test")
+    assert_stopped(tmp_path, "train and val share signers")
+
+
+@pytest.mark.parametrize("version", [2, None])
+def test_folds_of_another_version(folder, version):
+    path = folder / "fold-2.parquet"
+    write_parquet(read_parquet(path), path, read_metadata(path) | {"version": version})
+    assert_stopped(folder, f"fold-2: roles of version {version} of the folds stage, expected version 3")
+
+
+def test_an_empty_validation_part_that_the_fold_does_not_announce(folder):
+    change(folder / "fold-1.parquet", lambda row: row | {"role": row["role"].replace("val", "none")})
+    assert_stopped(folder, "fold-1: no row has the role val")
 
 
 def test_nobody_validates_only_where_the_folds_say_so(tmp_path):

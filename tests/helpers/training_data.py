@@ -92,7 +92,7 @@ def write_fold(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write fold rows with the contract's types."""
     types = {"copy": pa.int32(), "class_id": pa.int32(), "row": pa.int32(), "weight": pa.float32()}
     schema = pa.schema([(name, types.get(name, pa.string())) for name in rows[0]])
-    files.write_parquet(pa.Table.from_pylist(rows, schema=schema), path)
+    files.write_parquet(pa.Table.from_pylist(rows, schema=schema), path, {"version": versions.FOLDS})
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

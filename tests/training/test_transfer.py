@@ -7,12 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from training_data import CHANNELS, SHORT, edit, example, pretrained, read_rows, run, write_fold
 
 from signfold.config.pretrain_source import initial_weights, pretrain_settings
@@ -20,7 +17,7 @@ from signfold.core import files
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import STREAMS, FoldSettings, ModelSettings, PretrainSettings, TrainingSettings
 from signfold.folds.build import SCHEMA
-from signfold.folds.pretrain_split import build_pretrain_split, roles_of
+from signfold.folds.pretrain_split import build_pretrain_split
 from signfold.models.io import PROVENANCE, load_model
 
 CONFIG: dict[str, Any] = {
@@ -86,41 +83,6 @@ def test_what_would_not_fit_is_said_from_the_configuration_alone(path: str, valu
 def test_mistakes_in_the_section_are_said(given: dict[str, Any], message: str) -> None:
     with pytest.raises(SignfoldError, match=message):
         pretrain_settings({**CONFIG, "pretrain": CONFIG["pretrain"] | given}, "mine")
-
-
-def clips(rows: list[tuple[str, str | None, str | None, str]]) -> pd.DataFrame:
-    """Clips as (sample_id, signer, split, sha256)."""
-    table = pd.DataFrame(rows, columns=["sample_id", "signer", "split", "sha256"]).astype(object)
-    table = table.where(table.notna(), None).set_index("sample_id", drop=False).rename_axis(None)
-    return table.assign(class_id=0, take=table["sha256"])
-
-
-def test_an_official_test_part_stays_unseen_under_any_name() -> None:
-    table = clips(
-        [
-            ("a", "1", "train", "x"),
-            ("b", "2", "val", "y"),
-            ("c", "3", "test", "z"),
-            ("d", "1", "train", "z"),  # the test clip once more
-            ("e", "1", "train", "y"),  # a twin of a validation clip
-            ("f", None, None, "w"),
-        ]
-    )
-    roles = roles_of(table, FoldSettings(method="official"), 0)
-    assert roles.to_dict() == {"a": "train", "b": "val", "c": "none", "d": "none", "e": "none", "f": "none"}
-
-
-@settings(deadline=None)
-@given(st.integers(1, 12), st.integers(1, 4), st.integers(0, 99))
-def test_without_an_official_split_all_clips_are_learnt_or_validate(signers: int, each: int, seed: int) -> None:
-    rows = [(f"{s}-{n}", f"s{s}", "test", f"{s}-{n}") for s in range(signers) for n in range(each)]
-    table = clips(rows)
-    roles = roles_of(table, FoldSettings(), seed)
-    assert set(roles) <= {"train", "val"}
-    assert ("val" in set(roles)) == (len(rows) > 1)
-    if signers > 1:
-        by_signer = roles.groupby(table["signer"]).nunique()
-        assert (by_signer == 1).all(), "validation signers are apart"
 
 
 def test_pretraining_tests_nobody_and_says_what_it_saw(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Look for leaks between the roles of every fold. Training needs what this writes."""
+"""Check every fold for leaks between its roles. Every training needs this output."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Choose the clips that a network for others to go on from is trained on."""
+"""Choose the clips that a network for other datasets is pre-trained on."""
 
 from pathlib import Path
 
