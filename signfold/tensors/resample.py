@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from signfold.core.clip import Floats
 
@@ -10,6 +13,37 @@ from signfold.core.clip import Floats
 def clock(timestamps_ms: Floats) -> Floats:
     """Return (T,) times to interpolate over: the timestamps, or frame numbers if the container's do not increase."""
     return timestamps_ms if (np.diff(timestamps_ms) > 0).all() else np.arange(len(timestamps_ms), dtype=np.float64)
+
+
+def neighbours(times: Floats, wanted: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+    """Return for N wanted times the frames before and after each, and the weight of the one after: three (N,) arrays.
+
+    Parameters
+    ----------
+    times
+        (T,) strictly increasing.
+    wanted
+        (N,) times between the first and the last of `times`.
+    """
+    after = np.clip(np.searchsorted(times, wanted), min(1, len(times) - 1), len(times) - 1)
+    before = np.maximum(after - 1, 0)
+    span = times[after] - times[before]
+    return before, after, np.divide(wanted - times[before], span, out=np.zeros(len(wanted)), where=span > 0)
+
+
+def interpolate(values: NDArray[Any], times: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
+    """Return `values` (T, ...) at the wanted times (N,), linear between frames; NaN where one of the two is missing.
+
+    Parameters
+    ----------
+    values
+        (T, ...) values of the frames, NaN where missing.
+    times, wanted
+        As in `neighbours`.
+    """
+    before, after, weight = neighbours(times, wanted)
+    weight = weight.astype(values.dtype).reshape(-1, *[1] * (values.ndim - 1))
+    return values[before] * (1 - weight) + values[after] * weight
 
 
 def uniform(values: Floats, times: Floats, frames: int) -> Floats:
@@ -32,11 +66,8 @@ def uniform(values: Floats, times: Floats, frames: int) -> Floats:
     ndarray
         (C, frames, V).
     """
-    wanted = np.linspace(times[0], times[-1], frames)
-    after = np.searchsorted(times, wanted)
-    before = np.maximum(after - 1, 0)
-    span = times[after] - times[before]
-    weight = np.divide(wanted - times[before], span, out=np.zeros(frames), where=span > 0)[:, None]
+    before, after, weight = neighbours(times, np.linspace(times[0], times[-1], frames))
+    weight = weight[:, None]
     first, second = values[:, before], values[:, after]
     between = first + weight * (second - first)
     return np.where(np.isnan(between), np.where(weight < 0.5, first, second), between)

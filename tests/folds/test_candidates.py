@@ -1,0 +1,80 @@
+"""Copies are candidates among many other clips, and few pairs of other clips are."""
+
+import numpy as np
+import pytest
+from takes import at_speed, flipped, take
+
+from signfold.folds.candidates import Candidate, candidates, has_window, principal_components, unit_size, windows
+from signfold.folds.tracks import BODY, joint_track
+
+
+def tracks_of(*clips):
+    return [joint_track(clip, 0.75, 25.0) for clip in clips]
+
+
+OTHERS = tracks_of(*(take(number) for number in range(2, 22)))
+
+
+@pytest.mark.parametrize(
+    ("copy", "expected"),
+    [
+        (take(1, fps=15.0, start=0.5), Candidate(0, 21, False, True)),
+        (flipped(take(1, fps=15.0, start=0.5)), Candidate(0, 21, True, True)),
+        (at_speed(take(1), 0.8), Candidate(0, 21, False, False)),
+        (flipped(at_speed(take(1), 0.8)), Candidate(0, 21, True, False)),
+    ],
+    ids=["trimmed", "mirrored and trimmed", "slower", "mirrored and slower"],
+)
+def test_a_copy_is_a_candidate_and_few_others_are(copy, expected):
+    found = candidates([*tracks_of(take(1)), *OTHERS, *tracks_of(copy)])
+    assert expected in found
+    assert len({(pair.first, pair.second) for pair in found}) < 0.15 * 22 * 21 / 2
+
+
+def test_pairs_are_in_order_once_and_never_of_a_clip_with_itself():
+    found = candidates([*OTHERS, *OTHERS])
+    assert found == sorted(set(found), key=lambda pair: (pair.first, pair.second, pair.mirrored, not pair.same_speed))
+    assert all(pair.first < pair.second for pair in found)
+    assert {(n, n + 20) for n in range(20)} <= {(pair.first, pair.second) for pair in found}
+
+
+def test_clips_of_equal_length_are_not_at_another_speed():
+    assert all(pair.same_speed for pair in candidates([*OTHERS, *OTHERS]))
+
+
+def test_threads_change_nothing():
+    assert candidates([*OTHERS, *OTHERS], workers=3) == candidates([*OTHERS, *OTHERS])
+
+
+def test_a_window_has_eight_known_steps():
+    track = OTHERS[0].copy()
+    assert len(windows(track)[0]) == len(track) - 7
+    track[20, BODY[0]] = np.nan
+    starts, vectors = windows(track)
+    assert starts.tolist() == [s for s in range(len(track) - 7) if not s <= 20 < s + 8]
+    assert vectors.shape == (len(starts), 8 * 7 * 2)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-4)
+
+
+@pytest.mark.parametrize("lost", [[], [7], [8], [3, 12], [0, 1, 2, 11], [8, 9, 10, 11, 12, 13, 14, 15]])
+def test_who_has_a_window_is_known_without_making_any(lost):
+    track = OTHERS[0][:16].copy()
+    track[lost, BODY[3]] = np.nan
+    assert has_window(track) == bool(len(windows(track)[0]))
+    assert not has_window(track[:7])
+
+
+def test_vectors_have_one_size_and_place():
+    bodies = np.random.default_rng(0).normal(size=(3, 8, 7, 2)).astype(np.float32)
+    np.testing.assert_allclose(unit_size(bodies), unit_size(3 * bodies + 5), atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(unit_size(bodies), axis=1), 1, rtol=1e-5)
+
+
+def test_components_are_those_of_the_greatest_variance():
+    generator = np.random.default_rng(0)
+    spread = np.array([1, 9, 1, 1, 30, *[1] * 15], np.float32)
+    vectors = generator.normal(size=(500, 20)).astype(np.float32) * spread + 2
+    mean, axes = principal_components([vectors[:200], vectors[200:]])
+    assert axes.shape == (20, 12)
+    assert np.abs(axes[:, :2]).argmax(axis=0).tolist() == [4, 1]
+    np.testing.assert_allclose(mean, vectors.mean(axis=0), rtol=1e-4)
