@@ -88,7 +88,7 @@ class TestSigners:
         run(tmp_path, people(2))
         assert "fold-2: no signer can be spared for validation; the last epoch will be taken" in caplog.text
         caplog.clear()
-        run(tmp_path, people(2), val=0)
+        run(tmp_path, people(2), val_fraction=0)
         run(tmp_path, people(3))
         assert "validation" not in caplog.text
 
@@ -275,11 +275,11 @@ def test_validation_never_takes_a_class_from_training_nor_a_signer_who_trains(
     folder = tmp_path_factory.mktemp("folds")
     rows, takes = manifest
     try:
-        with_val = run(folder, rows, takes=takes, k=k, val=share, group=group)
+        with_val = run(folder, rows, takes=takes, k=k, val_fraction=share, group=group)
     except SignfoldError as error:
         assert "groups" in str(error) or "no video is left for" in str(error)
         return
-    for name, without in run(folder, rows, takes=takes, k=k, val=0, group=group).items():
+    for name, without in run(folder, rows, takes=takes, k=k, val_fraction=0, group=group).items():
         fold = with_val[name]
         assert in_role(fold, "test", "sample_id") == in_role(without, "test", "sample_id")
         assert in_role(fold, "train", "class_id") == in_role(without, "train", "class_id")

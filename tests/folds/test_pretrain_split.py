@@ -89,4 +89,4 @@ def test_a_split_without_a_train_part_is_an_error_that_says_what_to_set(tmp_path
 
 
 def test_without_validation_all_clips_train(tmp_path):
-    assert set(roles(build(tmp_path, people(), val=0)).values()) == {"train"}
+    assert set(roles(build(tmp_path, people(), val_fraction=0)).values()) == {"train"}
