@@ -67,7 +67,7 @@ def near_duplicates(ids: Sequence[str], tracks: Sequence[Floats], workers: int =
 def compare(one: Floats, other: Floats, pair: Candidate) -> Alignment | None:
     """Return the best alignment of a candidate's two tracks, the second mirrored if the candidate is.
 
-    At another speed, the slower clip is brought to the clock of the faster one, on which less can be told apart.
+    At another speed, the slower clip is brought to the clock of the faster one, where fewer frames have to be invented.
     """
     if pair.mirrored:
         other = mirrored(other)
