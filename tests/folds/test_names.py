@@ -45,6 +45,7 @@ def test_an_official_split_needs_a_train_and_a_test_part(splits):
 
 def test_an_official_split_needs_no_second_signer():
     check_splittable(["ann", "ann", "ann"], ["train", "test", "val"], FoldSettings(method="official"))
+    check_splittable(["ann", "ann"], ["train", "test"], FoldSettings(method="official"))
 
 
 def test_the_import_loads_no_large_library():
