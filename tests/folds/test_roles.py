@@ -9,7 +9,7 @@ from fold_data import clip, people, run
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_metadata, read_parquet, write_parquet
 from signfold.folds.leakage import audit_folds
-from signfold.folds.roles import read_fold
+from signfold.folds.roles import read_fold, signers_may_share
 
 
 @pytest.fixture
@@ -113,3 +113,9 @@ def test_class_ids_must_be_without_gaps(folder):
     rewrite(folder / "fold-1.parquet", rows)
     with pytest.raises(SignfoldError, match=r"class ids are \[0, 2, 4, 6\].*expected 0\.\.K-1"):
         read(folder)
+
+
+def test_only_official_splits_and_folds_over_videos_may_share_signers():
+    assert signers_may_share({"method": "official", "group": "signer"})
+    assert signers_may_share({"method": "signers", "group": "sample"})
+    assert not signers_may_share({"method": "signers", "group": "signer"})
