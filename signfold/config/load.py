@@ -16,7 +16,6 @@ from pydantic import TypeAdapter, ValidationError
 from signfold.config.schema import Config
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import Settings
-from signfold.dataset.synthetic import GLOSSES
 
 HOME = Path(__file__).parent / "files"
 
@@ -215,7 +214,6 @@ def dataset_of(config: Mapping[str, Any], name: str) -> dict[str, Any]:
         own = _preset(preset) | own
     if "synth" in own:
         own["root"] = f"results/{name}/videos"
-        own.setdefault("glosses", {"names": {str(number): gloss for number, gloss in enumerate(GLOSSES, 1)}})
     if "root" not in own:
         raise SignfoldError(f"datasets.{name}: no `root`; give the folder with the videos")
     return own

@@ -5,7 +5,7 @@ They stand apart from the stages because the Snakefile, which is read in every j
 
 INDEX = 1
 # Which pictures the same settings of the demo draw.
-SYNTH = 1
+SYNTH = 2
 KEYPOINTS = 1
 # What the extractor finds: part of what the store is addressed by, too.
 EXTRACTOR = 2

@@ -12,11 +12,13 @@ from markupsafe import Markup
 
 from signfold.core.files import write_text
 from signfold.report import format, sections
+from signfold.report.planted import planted
 from signfold.report.plots import Figure
 from signfold.report.results import Results
 
 TEMPLATES = Path(__file__).parent / "templates"
 TITLES = {
+    "planted": "Planted flaws",
     "data": "Data",
     "quality": "Keypoints",
     "folds": "Folds",
@@ -52,7 +54,9 @@ def build(
         What was run, as the section on reproduction shows it.
     """
     found = Results(Path(results))
-    shown = {name: getattr(sections, name)(found) for name in TITLES if name != "reproduction"}
+    note = planted(found)
+    shown = {"planted": note} if note else {}
+    shown |= {name: getattr(sections, name)(found) for name in TITLES if name not in ("planted", "reproduction")}
     shown["reproduction"] = sections.reproduction(config, versions, command)
     write_text(out, _render("page.html", shown, dataset=dataset, headline=sections.headline(found)))
 
@@ -78,7 +82,8 @@ def _render(template: str, shown: Mapping[str, sections.Section], **context: Any
     text = _environment().get_template(template)
     context |= {"specs": _embedded([figure.spec for figure in drawn]), "plotly": _plotly() if drawn else ""}
     moving = shown.get("confusion", {}).get("drawings", [])
-    return text.render(shown=shown, titles=TITLES, skeletons=_embedded(moving) if moving else "", **context)
+    titles = {name: TITLES[name] for name in shown}
+    return text.render(shown=shown, titles=titles, skeletons=_embedded(moving) if moving else "", **context)
 
 
 def _environment() -> Environment:

@@ -1,9 +1,9 @@
 """Synthetic signers: an animated figure whose true joints are known.
 
-Light to import: what a set of clips is called is here and in `signfold.dataset.synthetic`; drawing is in
+What a set of clips is called is in `signfold.dataset.synthetic`, which draws nothing; drawing is in
 `signfold.synth.render`.
 """
 
-from signfold.dataset.synthetic import GLOSSES, SynthSettings, clip_names
+from signfold.dataset.synthetic import SynthSettings, clip_names
 
-__all__ = ["GLOSSES", "SynthSettings", "clip_names"]
+__all__ = ["SynthSettings", "clip_names"]

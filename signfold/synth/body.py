@@ -98,15 +98,10 @@ def _collar(canvas: Canvas, paint: Paint) -> None:
         canvas.shape(leaf, light, paint.shirt * np.float32(0.62), cushion=0.05)
 
 
-def standing(signer: Signer, paint: Paint) -> tuple[Array, Array]:
-    """Return the picture (3, HEIGHT, WIDTH) of wall and upper body, and where the body is, (HEIGHT, WIDTH) of 0..1.
-
-    The body throws a soft shadow on the wall.
-    """
-    picture, body = wall(signer), torso(signer, paint)
+def stand(picture: Array, signer: Signer, body: Array) -> None:
+    """Draw an upper body, as `torso` gives it, and its soft shadow onto a picture of shape (3, HEIGHT, WIDTH)."""
     side = -26 if signer.light.direction[0] > 0 else 26
     cover = cv2.copyMakeBorder(body[3], 0, 120, 0, 0, cv2.BORDER_REPLICATE)
     moved = cv2.warpAffine(cover, np.array([[1, 0, side], [0, 1, 16]], np.float32), cover.shape[::-1])
     picture *= 1 - 0.16 * cv2.GaussianBlur(moved, (0, 0), 22)[:HEIGHT]
     on(picture, body, 0, 0)
-    return picture, body[3]

@@ -15,7 +15,6 @@ THUMB_BASE = (0.27, 0.20, 0.10)
 THUMB_BONES = (0.44, 0.34, 0.29)
 KNUCKLES = ((0.29, 0.97, 0.0), (0.05, 1.0, 0.0), (-0.18, 0.94, 0.0), (-0.39, 0.83, 0.0))
 FINGER_BONES = ((0.50, 0.29, 0.24), (0.55, 0.33, 0.25), (0.51, 0.31, 0.25), (0.40, 0.23, 0.22))
-LENGTH = 1.0 + sum(FINGER_BONES[1])
 _FULL_CURL = np.radians((88, 104, 62))
 _FULL_SPREAD = np.radians((17, 3, -12, -26))
 # Fingers lean a little even when held together.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ UPPER_ARM, FOREARM = 0.76, 0.68
 FEWEST_FRAMES, MOST_FRAMES = 36, 50
 # Shares of a clip at which the hands leave their rest, begin and end the sign, and rest again.
 LEAVES, BEGINS, ENDS, RESTS = 0.05, 0.25, 0.80, 0.97
+# How much earlier or later a take begins and ends the sign, and how much faster or slower it repeats a movement.
+BEGIN_SHIFT, END_SHIFT, TEMPO_SHIFT = 0.06, 0.07, 0.2
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,25 @@ class Arm:
 
 
 @dataclass(frozen=True)
+class Rhythm:
+    """When a take signs: (T,) `time` as shares of the clip, where the sign begins and ends, and how it repeats.
+
+    `tempo` multiplies the cycles of repeated movements, `phase` (turns) is where in a cycle they start.
+    """
+
+    time: Points
+    begins: float
+    ends: float
+    tempo: float
+    phase: float
+
+    @property
+    def active(self) -> npt.NDArray[np.bool_]:
+        """Whether the hands sign, (T,)."""
+        return (self.time >= self.begins) & (self.time <= self.ends)
+
+
+@dataclass(frozen=True)
 class Performance:
     """A signed take: arms by side of the body, and the head's turn (T,) in degrees, and shift (T, 2) in pixels."""
 
@@ -60,22 +81,33 @@ def perform(sign: Sign, signer: Signer, rng: np.random.Generator) -> Performance
     """Let a signer perform a sign once; `rng` gives this take's small variation."""
     frames = int(np.clip(round(43 / signer.speed * rng.uniform(0.95, 1.05)), FEWEST_FRAMES, MOST_FRAMES))
     time = np.linspace(0, 1, frames)
+    rhythm = _rhythm(time, rng)
     still = np.tile(_rest(rng), (frames, 1))
-    tracks = [_track(sign, signer, time, _style(signer, rng), 0.0), still]
+    tracks = [_track(sign, signer, rhythm, _style(signer, rng)), still]
     if sign.other != "rests":
         late = 0.5 if sign.other == "alternates" else 0.0
-        tracks[1] = _track(sign, signer, time, _style(signer, rng), late)
+        tracks[1] = _track(sign, signer, replace(rhythm, phase=rhythm.phase + late), _style(signer, rng))
     sides = SIDES if signer.left_handed else SIDES[::-1]
-    active = (time >= BEGINS) & (time <= ENDS)
-    nothing = np.zeros_like(active)
+    nothing = np.zeros_like(rhythm.active)
     arms = {
-        side: _arm(track, signer, side, active if track is not still else nothing)
+        side: _arm(track, signer, side, rhythm.active if track is not still else nothing)
         for side, track in zip(sides, tracks, strict=True)
     }
     turn = rng.uniform(-1.5, 1.5) + 2.0 * np.sin(2 * np.pi * (time * rng.uniform(0.6, 1.2) + rng.random()))
     shift = np.stack([0.5 * turn, 1.5 * np.sin(2 * np.pi * (time + rng.random()))], axis=1)
     blink = rng.uniform(0.1, 0.9)
     return Performance(arms, turn, shift, np.abs(time - blink) < 1.6 / frames)
+
+
+def _rhythm(time: Points, rng: np.random.Generator) -> Rhythm:
+    """Return when this take signs."""
+    return Rhythm(
+        time,
+        BEGINS + rng.uniform(-BEGIN_SHIFT, BEGIN_SHIFT),
+        ENDS + rng.uniform(-END_SHIFT, END_SHIFT),
+        1 + rng.uniform(-TEMPO_SHIFT, TEMPO_SHIFT),
+        rng.random(),
+    )
 
 
 def _rest(rng: np.random.Generator) -> Points:
@@ -88,25 +120,26 @@ def _rest(rng: np.random.Generator) -> Points:
 def _style(signer: Signer, rng: np.random.Generator) -> Points:
     """Return what this signer, in this take, adds to every key."""
     added = np.zeros(len(PARTS))
-    added[:2] = np.array(signer.lift) + rng.uniform(-0.025, 0.025, 2)
+    added[:2] = np.array(signer.lift) + rng.uniform(-0.035, 0.035, 2)
     added[2] = rng.uniform(-0.03, 0.03)
     added[3:6] = [signer.lean + rng.uniform(-3, 3), rng.uniform(-5, 5), rng.uniform(-3, 3)]
     added[6:10] = rng.uniform(0, 0.04, 4)
     return added
 
 
-def _track(sign: Sign, signer: Signer, time: Points, style: Points, late: float) -> Points:
-    """Return (T, len(PARTS)): one hand on its way from rest through the keys and back; `late` shifts its waves."""
+def _track(sign: Sign, signer: Signer, rhythm: Rhythm, style: Points) -> Points:
+    """Return (T, len(PARTS)): one hand on its way from rest through the keys and back."""
     keys = np.array([key.values() for key in sign.keys])
     keys[:, :3] = keys[:, :3].mean(axis=0) + signer.amplitude * (keys[:, :3] - keys[:, :3].mean(axis=0))
     keys = np.repeat(keys, 2, axis=0) if len(keys) == 1 else keys
     rest = REST.values()[None]
-    moments = [0, LEAVES, *np.linspace(BEGINS, ENDS, len(keys)), RESTS, 1]
+    begins, ends, time = rhythm.begins, rhythm.ends, rhythm.time
+    moments = [0, LEAVES, *np.linspace(begins, ends, len(keys)), RESTS, 1]
     values = PchipInterpolator(moments, np.concatenate([rest, rest, keys + style, rest, rest]))(time)
-    inside = np.clip((time - BEGINS) / (ENDS - BEGINS), 0, 1)
-    fade = np.clip(np.minimum(time - BEGINS, ENDS - time) / 0.06 + 1, 0, 1)
+    inside = np.clip((time - begins) / (ends - begins), 0, 1)
+    fade = np.clip(np.minimum(time - begins, ends - time) / 0.06 + 1, 0, 1)
     for wave in sign.waves:
-        swing = np.sin(2 * np.pi * (wave.cycles * inside + wave.phase + late))
+        swing = np.sin(2 * np.pi * (wave.cycles * rhythm.tempo * inside + wave.phase + rhythm.phase))
         values[:, PARTS.index(wave.part)] += signer.amplitude * wave.size * fade * swing
     return values
 

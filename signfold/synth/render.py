@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,12 @@ from signfold.core.files import read_metadata, write_json, write_parquet
 from signfold.core.skeleton import HAND, POSE
 from signfold.dataset.synthetic import MADE, TRUTH, SynthClip, SynthSettings, clips, made, modified_ns, record
 from signfold.synth import scene
+from signfold.synth.flaws import flaws
 from signfold.synth.motion import FPS
 from signfold.synth.signers import HEIGHT, WIDTH
+
+# A re-encoded clip lacks so many of its first frames.
+SKIPPED = 4
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +67,7 @@ def render(out: Path, settings: SynthSettings, workers: int = 1) -> None:
     _remove_stale(out, {clip.name for clip in wanted})
     (out / TRUTH).unlink(missing_ok=True)
     write_json(out / MADE, record(settings))
-    by_signer = [list(group) for _, group in groupby(wanted, key=lambda clip: clip.signer)]
+    by_signer = [list(group) for _, group in groupby(sorted(wanted, key=_signer), key=_signer)]
     # Half a signer's clips are the unit of work: a signer's still parts are drawn once per process and unit.
     units = [part for group in by_signer for part in (group[::2], group[1::2]) if part]
     truth: dict[str, Joints] = {}
@@ -70,8 +75,13 @@ def render(out: Path, settings: SynthSettings, workers: int = 1) -> None:
         for names, joints in _each(partial(_render_unit, out, settings), units, workers):
             truth |= dict(zip(names, joints, strict=True))
             bar.update(len(names))
-    _write_truth(out / TRUTH, [(clip.sample_id, truth[clip.sample_id]) for clip in wanted], settings)
+    readable = [(clip.sample_id, truth[clip.sample_id]) for clip in wanted if not clip.broken]
+    _write_truth(out / TRUTH, readable, settings)
     log.info("%d clips in %s", len(wanted), out)
+
+
+def _signer(clip: SynthClip) -> int:
+    return clip.signer
 
 
 def _each(work: Any, units: list[list[SynthClip]], workers: int) -> Any:
@@ -90,28 +100,31 @@ def _render_unit(out: Path, settings: SynthSettings, unit: list[SynthClip]) -> t
 
 
 def _render_clip(out: Path, settings: SynthSettings, clip: SynthClip) -> Joints:
-    who = scene.actor(settings.seed, clip.signer)
-    act = scene.take(clip, settings.seed)
+    people = scene.parts(clip, settings)
     # OpenCV picks the container by the extension, and a leading dot hides an unfinished clip from a scan of the folder.
     temporary = out / f".{clip.name}"
     try:
-        _write_video(temporary, act, who)
+        _write_video(temporary, people, clip)
         os.utime(temporary, ns=(modified_ns(settings),) * 2)
         temporary.replace(out / clip.name)
     finally:
         temporary.unlink(missing_ok=True)
-    return scene.true_joints(act, who)
+    return {name: joints[SKIPPED * clip.reencoded :] for name, joints in scene.true_joints(people[0]).items()}
 
 
-def _write_video(path: Path, act: scene.Performance, who: scene.Actor) -> None:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (WIDTH, HEIGHT))
+def _write_video(path: Path, people: Sequence[scene.Part], clip: SynthClip) -> None:
+    size = (WIDTH // 2, HEIGHT // 2) if clip.reencoded else (WIDTH, HEIGHT)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
     if not writer.isOpened():
         raise SignfoldError(f"{path}: OpenCV cannot write MPEG-4 here; check that the folder is writable")
     try:
-        for picture in scene.pictures(act, who):
-            writer.write(picture)
+        for picture in islice(scene.pictures(people), SKIPPED if clip.reencoded else 0, None):
+            writer.write(cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if clip.reencoded else picture)
     finally:
         writer.release()
+    if clip.broken:
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
 
 
 def _remove_stale(out: Path, wanted: set[str]) -> None:
@@ -133,5 +146,6 @@ def _write_truth(path: Path, samples: list[tuple[str, Joints]], settings: SynthS
         values = np.concatenate([joints[name] for _, joints in samples])
         columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values[0].size)
     metadata = {"renderer": versions.SYNTH, "settings": asdict(settings), "pose": list(POSE), "hand": list(HAND)}
+    metadata |= {"planted": [asdict(flaw) for flaw in flaws(settings)]}
     metadata |= {"coordinates": "x, y as shares of the picture's width and height", "fps": FPS}
     write_parquet(pa.table(columns), path, metadata)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import cv2
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from signfold.core.skeleton import HAND, POSE, SIDES
-from signfold.dataset.synthetic import GLOSSES, SynthClip
+from signfold.dataset.synthetic import SynthClip, SynthSettings, hard_to_see
 from signfold.synth import body, hands, limbs
 from signfold.synth import head as heads
 from signfold.synth.canvas import on
@@ -23,16 +23,19 @@ from signfold.synth.signs import SIGNS
 # The pose's hand joints are knuckles of the hand.
 KNUCKLES = {"pinky": "pinky_mcp", "index": "index_finger_mcp", "thumb": "thumb_ip"}
 CHIN = 0.235  # above the shoulders, in shoulder widths
+# Of two people: how much smaller they are, where the first stands, as a share of the picture's width, and how far down
+# the shoulders are, as a share of its height.
+SMALLER, LEFT_OF_TWO, LOWER = 0.64, 0.27, 0.54
+# In poor light: what remains of former frames in the next, how bright it is, and the deviation of the noise.
+AFTERGLOW, DARK, NOISE = np.float32(0.72), np.float32(0.40), 12.0
 
 
 @dataclass(frozen=True)
 class Actor:
-    """A signer with what is drawn of them once: the still picture and where the body
-    is in it, and the head with eyes open and closed."""
+    """A signer with what is drawn of them once: sprites of the body and of the head with eyes open and closed."""
 
     signer: Signer
     paint: limbs.Paint
-    still: Array
     body: Array
     head_open: Array
     head_closed: Array
@@ -44,42 +47,89 @@ class Actor:
         return np.array([x, y - CHIN * self.signer.unit - 0.5 * self.signer.head * self.signer.unit])
 
 
+@dataclass(frozen=True)
+class Part:
+    """One person's part in a clip: who they are and what they do."""
+
+    who: Actor
+    act: Performance
+
+    @property
+    def arms(self) -> list[Arm]:
+        """The arms in the order in which they are drawn: the resting one first, because the signing one is nearer."""
+        return [self.act.arms[side] for side in (SIDES[::-1] if self.who.signer.left_handed else SIDES)]
+
+
 @lru_cache(maxsize=2)
-def actor(seed: int, number: int) -> Actor:
+def actor(person: Signer) -> Actor:
     """Draw a signer's still parts. Kept, because a signer's clips are rendered one after another."""
-    person = signer(seed, number)
     paint = limbs.paint_of(person)
     portraits = [heads.head(person, paint, closed) for closed in (False, True)]
-    still, cover = body.standing(person, paint)
-    return Actor(person, paint, still, cover, *portraits)
+    return Actor(person, paint, body.torso(person, paint), *portraits)
 
 
-def take(clip: SynthClip, seed: int) -> Performance:
-    """Return how a clip's signer performs its sign in its take."""
+def parts(clip: SynthClip, settings: SynthSettings) -> list[Part]:
+    """Return who is in a clip and what they do, the clip's signer first.
+
+    Two people stand beside each other, farther from the camera; the second one signs the next sign.
+    """
+    own = replace(signer(settings.seed, clip.signer), poor_light=clip.signer == hard_to_see(settings))
+    if clip.beside is None:
+        return [_part(own, clip, settings.seed)]
+    other = signer(settings.seed, clip.beside)
+    theirs = replace(clip, signer=clip.beside, sign=clip.sign % settings.signs + 1)
+    people = [_beside(own, LEFT_OF_TWO), _beside(other, 1 - LEFT_OF_TWO)]
+    return [_part(person, what, settings.seed) for person, what in zip(people, (clip, theirs), strict=True)]
+
+
+def _part(person: Signer, clip: SynthClip, seed: int) -> Part:
     rng = np.random.default_rng([seed, clip.signer, clip.sign, clip.take])
-    return perform(SIGNS[GLOSSES[clip.sign - 1]], signer(seed, clip.signer), rng)
+    return Part(actor(person), perform(SIGNS[clip.sign - 1], person, rng))
 
 
-def pictures(act: Performance, who: Actor) -> Iterator[npt.NDArray[np.uint8]]:
-    """Yield the frames of a performance, (HEIGHT, WIDTH, 3) BGR."""
-    # The resting arm first: the signing one is nearer.
-    arms = [act.arms[side] for side in (SIDES[::-1] if who.signer.left_handed else SIDES)]
-    still = who.still.copy()
-    for arm in arms:
-        if arm.is_still:
-            _draw_arm(still, arm, 0, who)
-    for frame in range(act.frames):
-        picture = still.copy()
-        _place_head(picture, act, frame, who)
-        for arm in arms:
-            if not arm.is_still:
-                _draw_arm(picture, arm, frame, who)
+def _beside(person: Signer, place: float) -> Signer:
+    """Return a signer as small as two of them must be, `place` of the picture's width from its left."""
+    return replace(person, unit=SMALLER * person.unit, middle=(place * WIDTH, LOWER * HEIGHT))
+
+
+def pictures(people: Sequence[Part]) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield the frames of a clip, (HEIGHT, WIDTH, 3) BGR; of several people, until the first has done."""
+    frames = _frames(people)
+    for picture in _poorly_lit(frames) if people[0].who.signer.poor_light else frames:
         yield cv2.merge([cv2.convertScaleAbs(channel) for channel in picture]).astype(np.uint8, copy=False)
+
+
+def _frames(people: Sequence[Part]) -> Iterator[Array]:
+    """Yield the frames of a clip, (3, HEIGHT, WIDTH) of 0..255."""
+    still = body.wall(people[0].who.signer)
+    for part in people:
+        body.stand(still, part.who.signer, part.who.body)
+        for arm in part.arms:
+            if arm.is_still:
+                _draw_arm(still, arm, 0, part.who)
+    for frame in range(min(part.act.frames for part in people)):
+        picture = still.copy()
+        for part in people:
+            _place_head(picture, part.act, frame, part.who)
+            for arm in part.arms:
+                if not arm.is_still:
+                    _draw_arm(picture, arm, frame, part.who)
+        yield picture
+
+
+def _poorly_lit(frames: Iterator[Array]) -> Iterator[Array]:
+    """Yield frames as a camera takes them in poor light: each exposed through the last ones, dark, and with noise."""
+    rng = np.random.default_rng(0)
+    seen: Array | None = None
+    for picture in frames:
+        seen = picture if seen is None else AFTERGLOW * seen + (1 - AFTERGLOW) * picture
+        noise = rng.normal(0, NOISE, picture.shape).astype(np.float32)
+        yield np.clip(DARK * seen + noise, 0, 255)
 
 
 def _draw_arm(picture: Array, arm: Arm, frame: int, who: Actor) -> None:
     flesh = limbs.limb(arm, frame, who.signer)
-    limbs.draw_upper(picture, flesh, who.body, who.signer, who.paint)
+    limbs.draw_upper(picture, flesh, who.body[3], who.signer, who.paint)
     joints, palmar = (points[frame].astype(np.float32) for points in (arm.joints, arm.palmar))
     hands.draw(picture, joints, palmar, flesh.upper.end, who.signer, who.paint)
     limbs.draw_cuff(picture, flesh, who.signer, who.paint)
@@ -107,7 +157,7 @@ def _place_head(picture: Array, act: Performance, frame: int, who: Actor) -> Non
     on(picture, turned, int(corner[0]), int(corner[1]))
 
 
-def true_joints(act: Performance, who: Actor) -> dict[str, Array]:
+def true_joints(part: Part) -> dict[str, Array]:
     """Return the joints of a performance as they are drawn, image-normalised.
 
     Returns
@@ -115,6 +165,7 @@ def true_joints(act: Performance, who: Actor) -> dict[str, Array]:
     dict
         `pose` of shape (T, 33, 2), NaN for joints that are not drawn, and `left_hand` and `right_hand` (T, 21, 2).
     """
+    act, who = part.act, part.who
     pose = np.full((act.frames, len(POSE), 2), np.nan)
     for frame in range(act.frames):
         _true_face(pose[frame], _turn(act, frame, who), who.signer.head * who.signer.unit)

@@ -48,6 +48,7 @@ class Signer:
     amplitude: float
     lift: tuple[float, float]
     lean: float
+    poor_light: bool = False
 
 
 def bgr(colour: str) -> tuple[float, float, float]:

@@ -7,13 +7,11 @@ the viewer. Angles are degrees.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-
-from signfold.dataset.synthetic import GLOSSES
 
 # What is interpolated over time: the wrist's place, three turns, and eleven numbers of hand shape (see `hand.points`).
 PARTS = (
@@ -81,11 +79,74 @@ class Sign:
 
 REST = Key((-0.66, -1.32, 0.12), (176, -118, 6), "relaxed")
 
-_SIGNS = (
+
+def _in_shape(sign: Sign, shape: str) -> Sign:
+    """Return a sign's minimal pair: the same movement with another hand shape."""
+    return replace(sign, keys=tuple(replace(key, shape=shape) for key in sign.keys))
+
+
+def _moved(sign: Sign, by: tuple[float, float, float]) -> Sign:
+    """Return a sign's minimal pair: the same hand at another place."""
+    x, y, z = by
+    places = [(key.place[0] + x, key.place[1] + y, key.place[2] + z) for key in sign.keys]
+    return replace(sign, keys=tuple(replace(key, place=to) for key, to in zip(sign.keys, places, strict=True)))
+
+
+# WHERE: a raised finger wags.
+_WHERE = Sign((Key((-0.42, -0.20, 0.55), (4, 2, 2), "point"),), (Wave("tilt", 20, 3), Wave("x", 0.10, 3)))
+# THANKS: a flat hand comes down from the chin.
+_THANKS = Sign(
+    (
+        Key((-0.22, -0.36, 0.55), (10, 6, 2), "flat"),
+        Key((-0.24, -0.36, 0.56), (10, 6, 2), "flat"),
+        Key((-0.52, -0.74, 0.75), (4, 2, 30), "flat"),
+    )
+)
+# PHONE: thumb and little finger, beside the ear.
+_PHONE = Sign((Key((-0.62, 0.16, 0.40), (-16, 0, 2), "call"),), (Wave("tilt", 9, 2), Wave("z", 0.05, 2)))
+# RAIN: both hands come down twice, fingers spread.
+_RAIN = Sign(
+    (
+        Key((-0.56, 0.22, 0.50), (-4, 0, 6), "claw"),
+        Key((-0.58, -0.48, 0.55), (-10, 0, 12), "claw"),
+        Key((-0.56, 0.18, 0.50), (-4, 0, 6), "claw"),
+        Key((-0.58, -0.52, 0.55), (-10, 0, 12), "claw"),
+    ),
+    (Wave("index", 0.12, 5), Wave("middle", 0.12, 5, 0.3), Wave("ring", 0.12, 5, 0.6)),
+    "mirrors",
+)
+# BIG: two flat hands move apart at chest height.
+_BIG = Sign(
+    (
+        Key((-0.24, -0.50, 0.60), (-2, 0, 4), "flat"),
+        Key((-0.26, -0.50, 0.60), (-2, 0, 4), "flat"),
+        Key((-0.98, -0.36, 0.50), (-24, 0, 4), "flat"),
+        Key((-1.00, -0.36, 0.50), (-26, 0, 4), "flat"),
+    ),
+    other="mirrors",
+)
+
+# The number of a sign, from 1, is its place here; config/datasets/demo.yaml has the names.
+SIGNS: tuple[Sign, ...] = (
     # HELLO: an open hand waves beside the head.
     Sign((Key((-0.74, 0.10, 0.40), (-4, 0, 4), "five"),), (Wave("tilt", 22, 2.5), Wave("x", 0.07, 2.5))),
     # YES: a fist nods in front of the shoulder.
     Sign((Key((-0.52, -0.22, 0.50), (2, 8, 4), "fist"),), (Wave("pitch", 26, 2.5), Wave("y", -0.10, 2.5))),
+    _WHERE,
+    # WHEN: as WHERE, with two fingers.
+    _in_shape(_WHERE, "vee"),
+    _THANKS,
+    # PLEASE: as THANKS, from the chest.
+    _moved(_THANKS, (0.0, -0.26, 0.0)),
+    _PHONE,
+    # DRINK: as PHONE, beside the mouth.
+    _moved(_PHONE, (0.28, -0.14, 0.08)),
+    _RAIN,
+    # SNOW: as RAIN, with open hands.
+    _in_shape(_RAIN, "five"),
+    _BIG,
+    # STRONG: as BIG, with fists.
+    _in_shape(_BIG, "fist"),
     # LOOK: two fingers go from the eyes outwards.
     Sign(
         (
@@ -93,39 +154,6 @@ _SIGNS = (
             Key((-0.42, 0.02, 0.60), (0, 2, 4), "vee"),
             Key((-1.00, -0.10, 0.55), (-26, 0, 8), "vee"),
             Key((-1.02, -0.12, 0.55), (-28, 0, 8), "vee"),
-        )
-    ),
-    # RAIN: both hands come down twice, fingers spread.
-    Sign(
-        (
-            Key((-0.56, 0.22, 0.50), (-4, 0, 6), "claw"),
-            Key((-0.58, -0.48, 0.55), (-10, 0, 12), "claw"),
-            Key((-0.56, 0.18, 0.50), (-4, 0, 6), "claw"),
-            Key((-0.58, -0.52, 0.55), (-10, 0, 12), "claw"),
-        ),
-        (Wave("index", 0.12, 5), Wave("middle", 0.12, 5, 0.3), Wave("ring", 0.12, 5, 0.6)),
-        "mirrors",
-    ),
-    # WHERE: a raised finger wags.
-    Sign((Key((-0.42, -0.20, 0.55), (4, 2, 2), "point"),), (Wave("tilt", 20, 3), Wave("x", 0.10, 3))),
-    # BIG: two flat hands move apart at chest height.
-    Sign(
-        (
-            Key((-0.24, -0.50, 0.60), (-2, 0, 4), "flat"),
-            Key((-0.26, -0.50, 0.60), (-2, 0, 4), "flat"),
-            Key((-0.98, -0.36, 0.50), (-24, 0, 4), "flat"),
-            Key((-1.00, -0.36, 0.50), (-26, 0, 4), "flat"),
-        ),
-        other="mirrors",
-    ),
-    # PHONE: thumb and little finger, beside the ear.
-    Sign((Key((-0.62, 0.16, 0.40), (-16, 0, 2), "call"),), (Wave("tilt", 9, 2), Wave("z", 0.05, 2))),
-    # THANKS: a flat hand comes down from the chin.
-    Sign(
-        (
-            Key((-0.22, -0.36, 0.55), (10, 6, 2), "flat"),
-            Key((-0.24, -0.36, 0.56), (10, 6, 2), "flat"),
-            Key((-0.52, -0.74, 0.75), (4, 2, 30), "flat"),
         )
     ),
     # WORLD: two fists circle around each other.
@@ -160,5 +188,3 @@ _SIGNS = (
         (Wave("x", 0.34, 1), Wave("y", 0.34, 1, 0.25), Wave("tilt", -14, 1)),
     ),
 )
-
-SIGNS: dict[str, Sign] = dict(zip(GLOSSES, _SIGNS, strict=True))

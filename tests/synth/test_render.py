@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_metadata, read_parquet, write_parquet
 from signfold.core.skeleton import HAND, POSE, SIDES
-from signfold.dataset.synthetic import MADE, TRUTH, SynthClip, clips
-from signfold.synth import GLOSSES, SynthSettings, clip_names, relief, scene
+from signfold.dataset.synthetic import MADE, MOST_SIGNS, TRUTH, clips
+from signfold.synth import SynthSettings, clip_names, relief, scene
 from signfold.synth.motion import ENDS, FEWEST_FRAMES, MOST_FRAMES
 from signfold.synth.render import render
 from signfold.synth.signers import signer

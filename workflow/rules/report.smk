@@ -50,6 +50,7 @@ rule figures:
 
 rule report:
     input:
+        rendered,
         index="results/{dataset}/index.parquet",
         manifest="results/{dataset}/manifest.parquet",
         metrics="results/{dataset}/evaluation/metrics.json",
