@@ -50,8 +50,8 @@ class Findings:
     def reasons(self) -> dict[str, str]:
         """Reason for each video that was left out, by its sample id."""
         table = self.results.excluded
-        # The index names files by their paths; the demo's lie in one folder.
-        names = table["name"].str.rpartition("/")[2].str.removesuffix(".mp4")
+        # The index names files by their paths, the manifest by their sample ids.
+        names = table["name"].str.rpartition("videos/")[2].str.removesuffix(".mp4")
         return dict(zip(names, table["reason"], strict=True))
 
     @cached_property

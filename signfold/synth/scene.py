@@ -26,8 +26,8 @@ CHIN = 0.235  # above the shoulders, in shoulder widths
 # Of two people: how much smaller they are, where the first stands, as a share of the picture's width, and how far down
 # the shoulders are, as a share of its height.
 SMALLER, LEFT_OF_TWO, LOWER = 0.64, 0.27, 0.54
-# In poor light: what remains of former frames in the next, how bright it is, and the deviation of the noise.
-AFTERGLOW, DARK, NOISE = np.float32(0.72), np.float32(0.40), 12.0
+# In poor light: what remains of former frames in the next, how bright it is, and the noise, at most, of 255.
+AFTERGLOW, DARK, NOISE = np.float32(0.72), np.float32(0.40), 20
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,13 @@ def parts(clip: SynthClip, settings: SynthSettings) -> list[Part]:
 
 
 def _part(person: Signer, clip: SynthClip, seed: int) -> Part:
+    return Part(actor(person), take(person, clip, seed))
+
+
+def take(person: Signer, clip: SynthClip, seed: int) -> Performance:
+    """Return how a person performs a clip's sign in its take."""
     rng = np.random.default_rng([seed, clip.signer, clip.sign, clip.take])
-    return Part(actor(person), perform(SIGNS[clip.sign - 1], person, rng))
+    return perform(SIGNS[clip.sign - 1], person, rng)
 
 
 def _beside(person: Signer, place: float) -> Signer:
@@ -123,7 +128,8 @@ def _poorly_lit(frames: Iterator[Array]) -> Iterator[Array]:
     seen: Array | None = None
     for picture in frames:
         seen = picture if seen is None else AFTERGLOW * seen + (1 - AFTERGLOW) * picture
-        noise = rng.normal(0, NOISE, picture.shape).astype(np.float32)
+        # Whole numbers, which are the same on every machine.
+        noise = rng.integers(-NOISE, NOISE, picture.shape, np.int8, endpoint=True)
         yield np.clip(DARK * seen + noise, 0, 255)
 
 

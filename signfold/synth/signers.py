@@ -21,10 +21,11 @@ NECKLINES = ("crew", "vee", "collar")
 
 @dataclass(frozen=True)
 class Signer:
-    """One person: sizes in pixels or as ratios, colours as (3,) BGR tuples 0..255.
+    """One person and how they are filmed: sizes in pixels or as ratios, colours as (3,) BGR tuples 0..255.
 
     `unit` is the distance between the shoulder joints; `middle` is the point between them; `hand` is the distance from
     wrist to middle knuckle and `head` the head's height, both as shares of `unit`; `arm` scales the arms' length.
+    In `poor_light` pictures are dark, with noise, and what moves is blurred.
     """
 
     unit: float

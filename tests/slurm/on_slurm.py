@@ -21,7 +21,7 @@ PROJECT = Path(__file__).parents[2]
 CONFIG: dict[str, Any] = {
     "datasets": {
         "demo": {
-            "synth": {"signs": 2, "signers": 4, "takes": 3, "seed": 0},
+            "synth": {"signs": 2, "signers": 4, "takes": 3, "seed": 0, "planted": False},
             "settings": {
                 "shards": 2,
                 "tensors": {"frames": 16},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -25,7 +26,7 @@ REPORT = "results/demo/report.html"
 CONFIG: dict[str, Any] = {
     "datasets": {
         "demo": {
-            "synth": {"signs": 2, "signers": 3, "takes": 1, "seed": 0},
+            "synth": {"signs": 2, "signers": 3, "takes": 1, "seed": 0, "planted": False},
             "settings": {
                 "shards": 2,
                 "tensors": {"frames": 16},
@@ -71,6 +72,16 @@ def planned(folder: Path, *arguments: str, target: str = REPORT) -> dict[str, in
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the whole pipeline has run once, from drawing to report."""
     folder = configure(tmp_path_factory.mktemp("finished"), CONFIG)
+    snakemake(folder, REPORT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def flawed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the whole pipeline has run on a small set with planted flaws; one of three signs left-handed."""
+    config = json.loads(json.dumps(CONFIG))
+    config["datasets"]["demo"]["synth"] |= {"seed": 3, "planted": True}
+    folder = configure(tmp_path_factory.mktemp("flawed"), config)
     snakemake(folder, REPORT)
     return folder
 
@@ -295,6 +306,39 @@ def test_further_seeds_are_trained_beside_the_first_and_averaged(done: Path) -> 
     assert (second / "model.safetensors").read_bytes() != (first / "model.safetensors").read_bytes()
     assert "mean over 2 seeds" in (done / REPORT).read_text()
     assert planned(done, "--config", "seeds=2") == {}
+
+
+def test_what_is_planted_is_found(flawed: Path) -> None:
+    """The note compares the list of what was planted with what the stages wrote; here the stages' files are read."""
+    demo = flawed / "results/demo"
+    flaws = json.loads(pq.read_schema(demo / "videos/truth.parquet").metadata[b"signfold"])["planted"]
+    of_kind = {flaw["kind"]: flaw for flaw in flaws}
+    by_index, by_keypoints = (
+        {row["path"]: row["reason"] for row in csv.DictReader((demo / f"{stage}.excluded.csv").open())}
+        for stage in ("index", "manifest")
+    )
+    video = "results/demo/videos/{}.mp4".format
+    assert by_index == {video(of_kind["no_label"]["name"]): "the name does not match the dataset's pattern"}
+    assert list(by_keypoints) == [video(of_kind["unreadable"]["name"])]
+    pairs = pq.read_table(demo / "duplicates.parquet").to_pylist()
+    twins = {frozenset((row["sample_id"], row["other_id"])) for row in pairs}
+    assert twins == {frozenset((of_kind[kind]["name"], of_kind[kind]["other"])) for kind in ("copy", "reencoded")}
+    page = (flawed / REPORT).read_text()
+    said = dict(re.findall(r'<a href="#\w+">([^<]+)</a></th><td>(yes|no)</td>', page))
+    assert {name for name, found in said.items() if found == "yes"} - {"Wrong label"} == {
+        "Copy under another signer's name".replace("'", "&#39;"),
+        "Re-encoded copy under another signer's name".replace("'", "&#39;"),
+        "File that breaks off",
+        "Name without a sign",
+        "Left-handed signer",
+        "Signer in poor light",
+    }
+    assert planned(flawed) == {}
+
+
+def test_what_was_planted_is_read_by_no_stage_but_the_report() -> None:
+    readers = [path.name for path in (PROJECT / "signfold").rglob("*.py") if '"planted"' in path.read_text()]
+    assert sorted(readers) == ["page.py", "planted.py", "render.py"]
 
 
 NAMES = ["with space", "o'quo\"te", "new\nline", "日本語", "-dash", ";$(touch x)", "a:b%03d", "{brace}"]
