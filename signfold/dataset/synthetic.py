@@ -20,7 +20,7 @@ from signfold.core.errors import SignfoldError
 TRUTH = "truth.parquet"
 # Which clips were rendered, and how. Not an output of the rule, since Snakemake deletes those before it runs one again.
 MADE = ".rendered.json"
-MOST_SIGNS = 19
+MOST_SIGNS = 21
 MOST_SIGNERS = 99
 MOST_TAKES = 99
 # With planted flaws, one clip in so many has a wrong label.

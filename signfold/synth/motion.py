@@ -22,6 +22,8 @@ FEWEST_FRAMES, MOST_FRAMES = 36, 50
 LEAVES, BEGINS, ENDS, RESTS = 0.05, 0.25, 0.80, 0.97
 # How much earlier or later a take begins and ends the sign, and how much faster or slower it repeats a movement.
 BEGIN_SHIFT, END_SHIFT, TEMPO_SHIFT = 0.06, 0.07, 0.2
+# How far a take's places are from the sign's, in shoulder widths.
+WANDER = 0.05
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,10 @@ def perform(sign: Sign, signer: Signer, rng: np.random.Generator) -> Performance
     time = np.linspace(0, 1, frames)
     rhythm = _rhythm(time, rng)
     still = np.tile(_rest(rng), (frames, 1))
-    tracks = [_track(sign, signer, rhythm, _style(signer, rng)), still]
+    tracks = [_track(sign, signer, rhythm, rng), still]
     if sign.other != "rests":
         late = 0.5 if sign.other == "alternates" else 0.0
-        tracks[1] = _track(sign, signer, replace(rhythm, phase=rhythm.phase + late), _style(signer, rng))
+        tracks[1] = _track(sign, signer, replace(rhythm, phase=rhythm.phase + late), rng)
     sides = SIDES if signer.left_handed else SIDES[::-1]
     nothing = np.zeros_like(rhythm.active)
     arms = {
@@ -127,15 +129,17 @@ def _style(signer: Signer, rng: np.random.Generator) -> Points:
     return added
 
 
-def _track(sign: Sign, signer: Signer, rhythm: Rhythm, style: Points) -> Points:
+def _track(sign: Sign, signer: Signer, rhythm: Rhythm, rng: np.random.Generator) -> Points:
     """Return (T, len(PARTS)): one hand on its way from rest through the keys and back."""
     keys = np.array([key.values() for key in sign.keys])
     keys[:, :3] = keys[:, :3].mean(axis=0) + signer.amplitude * (keys[:, :3] - keys[:, :3].mean(axis=0))
+    keys[:, :3] += rng.uniform(-WANDER, WANDER, (len(keys), 3))
+    keys += _style(signer, rng)
     keys = np.repeat(keys, 2, axis=0) if len(keys) == 1 else keys
     rest = REST.values()[None]
     begins, ends, time = rhythm.begins, rhythm.ends, rhythm.time
     moments = [0, LEAVES, *np.linspace(begins, ends, len(keys)), RESTS, 1]
-    values = PchipInterpolator(moments, np.concatenate([rest, rest, keys + style, rest, rest]))(time)
+    values = PchipInterpolator(moments, np.concatenate([rest, rest, keys, rest, rest]))(time)
     inside = np.clip((time - begins) / (ends - begins), 0, 1)
     fade = np.clip(np.minimum(time - begins, ends - time) / 0.06 + 1, 0, 1)
     for wave in sign.waves:

@@ -93,9 +93,9 @@ def signer(seed: int, number: int) -> Signer:
         light=_light(rng),
         left_handed=left_handed(seed, number),
         speed=rng.uniform(0.90, 1.12),
-        amplitude=rng.uniform(0.85, 1.15),
-        lift=(rng.uniform(-0.06, 0.06), rng.uniform(-0.06, 0.06)),
-        lean=rng.uniform(-7, 7),
+        amplitude=rng.uniform(0.75, 1.2),
+        lift=(rng.uniform(-0.09, 0.09), rng.uniform(-0.09, 0.09)),
+        lean=rng.uniform(-10, 10),
     )
 
 

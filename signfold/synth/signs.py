@@ -85,6 +85,11 @@ def _in_shape(sign: Sign, shape: str) -> Sign:
     return replace(sign, keys=tuple(replace(key, shape=shape) for key in sign.keys))
 
 
+def _with_waves(sign: Sign, *waves: Wave) -> Sign:
+    """Return a sign's minimal pair: the same hand at the same place, moved in another way."""
+    return replace(sign, waves=waves)
+
+
 def _moved(sign: Sign, by: tuple[float, float, float]) -> Sign:
     """Return a sign's minimal pair: the same hand at another place."""
     x, y, z = by
@@ -92,6 +97,8 @@ def _moved(sign: Sign, by: tuple[float, float, float]) -> Sign:
     return replace(sign, keys=tuple(replace(key, place=to) for key, to in zip(sign.keys, places, strict=True)))
 
 
+# YES: a fist nods in front of the shoulder.
+_YES = Sign((Key((-0.52, -0.22, 0.50), (2, 8, 4), "fist"),), (Wave("pitch", 26, 2.5), Wave("y", -0.10, 2.5)))
 # WHERE: a raised finger wags.
 _WHERE = Sign((Key((-0.42, -0.20, 0.55), (4, 2, 2), "point"),), (Wave("tilt", 20, 3), Wave("x", 0.10, 3)))
 # THANKS: a flat hand comes down from the chin.
@@ -115,6 +122,11 @@ _RAIN = Sign(
     (Wave("index", 0.12, 5), Wave("middle", 0.12, 5, 0.3), Wave("ring", 0.12, 5, 0.6)),
     "mirrors",
 )
+# ALL: a flat hand draws a wide circle.
+_ALL = Sign(
+    (Key((-0.56, -0.20, 0.55), (0, 0, 4), "flat"),),
+    (Wave("x", 0.30, 1.5), Wave("y", 0.30, 1.5, 0.25)),
+)
 # BIG: two flat hands move apart at chest height.
 _BIG = Sign(
     (
@@ -130,20 +142,24 @@ _BIG = Sign(
 SIGNS: tuple[Sign, ...] = (
     # HELLO: an open hand waves beside the head.
     Sign((Key((-0.74, 0.10, 0.40), (-4, 0, 4), "five"),), (Wave("tilt", 22, 2.5), Wave("x", 0.07, 2.5))),
-    # YES: a fist nods in front of the shoulder.
-    Sign((Key((-0.52, -0.22, 0.50), (2, 8, 4), "fist"),), (Wave("pitch", 26, 2.5), Wave("y", -0.10, 2.5))),
+    _YES,
+    # NO: as YES, from side to side.
+    _with_waves(_YES, Wave("tilt", 20, 2.5), Wave("x", 0.10, 2.5)),
     _WHERE,
     # WHEN: as WHERE, with two fingers.
     _in_shape(_WHERE, "vee"),
+    _ALL,
+    # AGAIN: as ALL, the other way round.
+    _with_waves(_ALL, Wave("x", 0.30, 1.5), Wave("y", -0.30, 1.5, 0.25)),
     _THANKS,
     # PLEASE: as THANKS, from the chest.
     _moved(_THANKS, (0.0, -0.26, 0.0)),
-    _PHONE,
-    # DRINK: as PHONE, beside the mouth.
-    _moved(_PHONE, (0.28, -0.14, 0.08)),
     _RAIN,
     # SNOW: as RAIN, with open hands.
     _in_shape(_RAIN, "five"),
+    _PHONE,
+    # DRINK: as PHONE, beside the mouth.
+    _moved(_PHONE, (0.28, -0.14, 0.08)),
     _BIG,
     # STRONG: as BIG, with fists.
     _in_shape(_BIG, "fist"),
@@ -181,10 +197,5 @@ SIGNS: tuple[Sign, ...] = (
         (Key((-0.66, -0.34, 0.55), (-16, 0, 4), "five"),),
         tuple(Wave(finger, 0.22, 3, 0.15 * place) for place, finger in enumerate(("index", "middle", "ring", "pinky"))),
         "mirrors",
-    ),
-    # ALL: a flat hand draws a wide circle.
-    Sign(
-        (Key((-0.56, -0.20, 0.55), (0, 0, 4), "flat"),),
-        (Wave("x", 0.34, 1), Wave("y", 0.34, 1, 0.25), Wave("tilt", -14, 1)),
     ),
 )

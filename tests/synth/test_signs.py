@@ -18,7 +18,8 @@ def test_signs_can_be_told_apart_on_signers_never_seen() -> None:
     for (number, sign), feature in features.items():
         others = {key: np.abs(other - feature).mean() for key, other in features.items() if key[0] != number}
         hits.append(min(others, key=others.__getitem__)[1] == sign)
-    assert np.mean(hits) > 0.8
+    # By fixed moments of the nearest clip: far above chance, and not all.
+    assert 0.65 < np.mean(hits) < 0.95
 
 
 def test_every_sign_has_a_gloss_of_its_own() -> None:
@@ -27,11 +28,12 @@ def test_every_sign_has_a_gloss_of_its_own() -> None:
     assert len(set(names.values())) == len(SIGNS)
 
 
-def test_minimal_pairs_differ_in_hand_shape_or_place_alone() -> None:
-    pairs = {"shape": [(3, 4), (9, 10), (11, 12)], "place": [(5, 6), (7, 8)]}
+def test_minimal_pairs_differ_in_hand_shape_place_or_movement_alone() -> None:
+    pairs = {"shape": [(4, 5), (10, 11), (14, 15)], "place": [(8, 9), (12, 13)], "waves": [(2, 3), (6, 7)]}
     for differs, numbers in pairs.items():
         for one, other in ((SIGNS[a - 1], SIGNS[b - 1]) for a, b in numbers):
-            assert (one.waves, one.other) == (other.waves, other.other)
+            assert one.other == other.other
+            assert (one.waves != other.waves) == (differs == "waves")
             for mine, theirs in zip(one.keys, other.keys, strict=True):
                 assert mine.turn == theirs.turn
                 assert (mine.shape != theirs.shape) == (differs == "shape")

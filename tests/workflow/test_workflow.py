@@ -78,7 +78,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def flawed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the whole pipeline has run on a small set with planted flaws; one of three signs left-handed."""
+    """A folder in which the whole pipeline has run on a small set with planted flaws; one signer is left-handed."""
     config = json.loads(json.dumps(CONFIG))
     config["datasets"]["demo"]["synth"] |= {"seed": 3, "planted": True}
     folder = configure(tmp_path_factory.mktemp("flawed"), config)
