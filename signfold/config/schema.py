@@ -74,7 +74,7 @@ class SynthSource:
     signers: Annotated[Whole, Field(ge=1)] = 6
     takes: Annotated[Whole, Field(ge=1)] = 2
     seed: Seed = 0
-    planted: bool = False
+    planted: Flag = False
 
 
 @dataclass(frozen=True, config=_STRICT)

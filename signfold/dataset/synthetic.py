@@ -91,7 +91,7 @@ class SynthClip:
     beside
         Number of a second signer in the picture, or None.
     reencoded
-        Half the size, and without the first frames.
+        A smaller picture, and without the first frames.
     broken
         The file ends in its middle, so that no decoder reads it.
     """
@@ -141,7 +141,7 @@ def _with_flaws(plain: list[SynthClip], settings: SynthSettings) -> list[SynthCl
     name says no sign.
     """
     first, last, more = 1, settings.signers, settings.takes + 1
-    beside, copied, encoded = plain[0], plain[settings.takes], plain[-settings.takes]
+    beside, copied, encoded = plain[0], plain[settings.takes], plain[-2 * settings.takes]
     copy = _clip(settings, last, copied.sign, more)
     smaller = _clip(settings, first, encoded.sign, more)
     broken = _clip(settings, last, first, more)

@@ -29,8 +29,8 @@ from signfold.synth.flaws import flaws
 from signfold.synth.motion import FPS
 from signfold.synth.signers import HEIGHT, WIDTH
 
-# A re-encoded clip lacks so many of its first frames.
-SKIPPED = 4
+# A re-encoded clip lacks so many of its first frames, and has this size.
+SKIPPED, SMALLER = 4, (WIDTH * 3 // 4, HEIGHT * 3 // 4)
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ def _render_clip(out: Path, settings: SynthSettings, clip: SynthClip) -> Joints:
 
 
 def _write_video(path: Path, people: Sequence[scene.Part], clip: SynthClip) -> None:
-    size = (WIDTH // 2, HEIGHT // 2) if clip.reencoded else (WIDTH, HEIGHT)
+    size = SMALLER if clip.reencoded else (WIDTH, HEIGHT)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
     if not writer.isOpened():
         raise SignfoldError(f"{path}: OpenCV cannot write MPEG-4 here; check that the folder is writable")

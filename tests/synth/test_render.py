@@ -191,7 +191,7 @@ def test_planted_flaws_are_in_the_files(planted):
             assert path.read_bytes() == other.read_bytes()
         elif flaw.kind == "reencoded":
             sizes = {name: frames(name) for name in (path, other)}
-            assert sizes[path][0].shape == (360, 480, 3) and len(sizes[other]) - len(sizes[path]) == SKIPPED
+            assert sizes[path][0].shape == (540, 720, 3) and len(sizes[other]) - len(sizes[path]) == SKIPPED
         elif flaw.kind == "unreadable":
             assert path.stat().st_size > 1000 and frames(path) == []
     assert sizes

@@ -50,7 +50,7 @@ rule figures:
 
 rule report:
     input:
-        rendered,
+        of_dataset(lambda dataset: dataset.truth or []),
         index="results/{dataset}/index.parquet",
         manifest="results/{dataset}/manifest.parquet",
         metrics="results/{dataset}/evaluation/metrics.json",
