@@ -91,7 +91,7 @@ class SynthClip:
     beside
         Number of a second signer in the picture, or None.
     reencoded
-        A smaller picture, and without the first frames.
+        The same frames in a smaller picture.
     broken
         The file ends in its middle, so that no decoder reads it.
     """

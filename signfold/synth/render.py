@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
-from itertools import groupby, islice
+from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,8 @@ from signfold.synth.flaws import flaws
 from signfold.synth.motion import FPS
 from signfold.synth.signers import HEIGHT, WIDTH
 
-# A re-encoded clip lacks so many of its first frames, and has this size.
-SKIPPED, SMALLER = 4, (WIDTH * 3 // 4, HEIGHT * 3 // 4)
+# The size of a re-encoded clip.
+SMALLER = (WIDTH * 3 // 4, HEIGHT * 3 // 4)
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def _render_clip(out: Path, settings: SynthSettings, clip: SynthClip) -> Joints:
         temporary.replace(out / clip.name)
     finally:
         temporary.unlink(missing_ok=True)
-    return {name: joints[SKIPPED * clip.reencoded :] for name, joints in scene.true_joints(people[0]).items()}
+    return scene.true_joints(people[0])
 
 
 def _write_video(path: Path, people: Sequence[scene.Part], clip: SynthClip) -> None:
@@ -118,7 +118,7 @@ def _write_video(path: Path, people: Sequence[scene.Part], clip: SynthClip) -> N
     if not writer.isOpened():
         raise SignfoldError(f"{path}: OpenCV cannot write MPEG-4 here; check that the folder is writable")
     try:
-        for picture in islice(scene.pictures(people), SKIPPED if clip.reencoded else 0, None):
+        for picture in scene.pictures(people):
             writer.write(cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if clip.reencoded else picture)
     finally:
         writer.release()
