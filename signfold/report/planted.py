@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from signfold.core.files import read_metadata, read_parquet
 from signfold.report.format import share
 from signfold.report.results import Results
@@ -135,13 +133,11 @@ def _left_handed(flaw: Flaw, findings: Findings) -> Verdict:
 
 
 def _poor_light(flaw: Flaw, findings: Findings) -> Verdict:
-    seen = {side: findings.per_signer(f"seen_{side}") for side in ("left", "right")}
-    both = {signer: float(np.mean([part[signer] for part in seen.values()])) for signer in seen["left"]}
-    own = both.get(flaw["name"], 1.0)
-    lowest = own == min(both.values(), default=0.0)
-    return Verdict(
-        lowest, f"hands seen in {share(own, 0)} of the frames, {'least' if lowest else 'not least'} of all signers"
-    )
+    gaps = findings.per_signer("longest_gap")
+    own = gaps.get(flaw["name"], 0.0)
+    longest = own > 0 and own == max(gaps.values())
+    rank = "the longest" if longest else "not the longest"
+    return Verdict(longest, f"a hand is lost for {own:.1f} frames, averaged over clips: {rank} of all signers")
 
 
 KINDS = {

@@ -80,7 +80,9 @@ def test_two_people_are_owned_not_to_be_looked_for(root: Path) -> None:
 
 
 def test_signers_are_found_by_what_is_measured_of_them(root: Path) -> None:
-    assert note(root, "poor_light", "s02")["found"], "its hands are seen least"
+    for file in root.glob("tensors/*.parquet"):
+        rewrite(file, lambda t: t.assign(longest_gap=t["longest_gap"] + 20 * t["sample_id"].str.startswith("s02")))
+    assert note(root, "poor_light", "s02")["found"], "its hands are lost longest"
     assert not note(root, "poor_light", "s01")["found"]
     assert not note(root, "left_handed", "s01")["found"]
     for file in root.glob("tensors/*.parquet"):
@@ -97,6 +99,6 @@ def test_the_page_has_the_note_where_flaws_are_planted_alone(root: Path) -> None
     assert 'id="planted"' not in page() and "#planted" not in page()
     plant(root)
     assert 'id="planted"' not in page()
-    plant(root, ("poor_light", "s02", None), ("two_people", TWO, None))
-    assert "2 flaws of real data are planted among them. The run found 1;" in page()
+    plant(root, ("no_label", "nowhere", None), ("two_people", TWO, None))
+    assert "2 flaws of real data are planted among them. The run found 0;" in page()
     assert '<a href="#planted">' in page()
