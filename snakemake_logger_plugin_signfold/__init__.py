@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import re
 import sys
-import textwrap
 import threading
 import time
 from collections import Counter
@@ -24,23 +23,19 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 
+from snakemake_logger_plugin_signfold.messages import AGAIN, CHATTER, KILLED, last_words, plain
 from snakemake_logger_plugin_signfold.reasons import Reasons
 from snakemake_logger_plugin_signfold.stages import Board, duration
 
-# What Snakemake says of itself, besides its events.
-CHATTER = re.compile(
-    "Assuming unrestricted|Building DAG|Using shell|Provided|Rules claiming|Conda environments:|Singularity containers:"
-    "|Group jobs:|Select jobs|Config file |Elapsed time|Removing output files|Some jobs were triggered|Rules with"
-    "|Reasons:|This was a dry-run|Shutting down|Determining filesystem|Loading trusted|SLURM run ID|Cleaning up SLURM"
-    "|Job [0-9]+ has been|Submitted array|Updating |Processed |Migrat|Complete log|Exiting because a job"
-)
-KILLED = re.compile(r"SIGKILL|exit status (137|-9)\b")
+# Warnings of a stage that are shown; the rest is counted.
 SHOWN = 3
-AGAIN = "what is finished stays, and the same command goes on from there"
 
 
 class LogHandler(LogHandlerBase):
     """Takes Snakemake's messages, one by one, and shows what a person wants to know."""
+
+    writes_to_stream = has_filter = has_formatter = True
+    writes_to_file = needs_rulegraph = False
 
     def __post_init__(self) -> None:
         common = self.common_settings
@@ -63,19 +58,17 @@ class LogHandler(LogHandlerBase):
                 self.own.handle(record)
             elif show := getattr(self, f"on_{getattr(record, 'event', None) or 'message'}", None):
                 show(record, vars(record))
-        except Exception:
-            self.handleError(record)
+        except Exception as error:  # what is shown is not worth stopping a run, nor many lines
+            self.say(f"this could not be shown: {record.getMessage()[:200]} ({error!r})", "yellow")
 
     def on_workflow_started(self, _: logging.LogRecord, about: dict[str, Any]) -> None:
         """Remember the command line."""
         self.command = str(about.get("cmd", ""))
 
     def on_run_info(self, _: logging.LogRecord, about: dict[str, Any]) -> None:
-        """Begin to show the stages; at the end of a dry run, where Snakemake says this again, show the plan."""
-        first, self.board = self.board is None, self.board or Board(about["stats"])
+        """Begin to show the stages; what a dry run says before and after its reasons is shown at the end."""
+        self.board = Board(about["stats"])
         if self.common_settings.dryrun:
-            if not first:
-                self._show_plan(self.board)
             return
         jobs = sum(stage.jobs for stage in self.board.stages.values())
         self.say(f"{jobs} jobs in {len(self.board.stages)} stages: {', '.join(self.board.stages)}")
@@ -94,14 +87,12 @@ class LogHandler(LogHandlerBase):
                 self.report = about["output"][0]
 
     def on_job_finished(self, _: logging.LogRecord, about: dict[str, Any]) -> None:
-        """Note that a job is done, and on paper that a stage is."""
-        board = self.board
-        if board is None or (job := board.job(about["job_id"])) is None:
+        """Note that a job is done; where there are no bars, say when its stage is."""
+        if self.board is None or (stage := self.board.stage(about["job_id"])) is None:
             return
-        stage = next(stage for stage in board.stages.values() if about["job_id"] in stage.begun)
-        for warning in board.end(about["job_id"]):
+        for warning in self.board.end(about["job_id"]):
             self._warn(stage.name, warning)
-        if job.ended and stage.ended and self.live is None:
+        if stage.ended and self.live is None:
             self._line(stage.name)
 
     def on_job_error(self, _: logging.LogRecord, about: dict[str, Any]) -> None:
@@ -111,12 +102,12 @@ class LogHandler(LogHandlerBase):
             return
         if self.board:
             self.board.failed.add(about["jobid"])
-        named = list(job.wildcards.values()) if job else []
+        named = " ".join([about["rule_name"], *(job.wildcards.values() if job else ())])
         said = last_words(Path(about["log"][0])) if about["log"] else ""
         if not said and self.killed:
             said = "killed by the system: most likely its memory ran out; run fewer jobs at a time (a smaller --cores)"
         said = said or str(about.get("rule_msg") or "it ended without a word")
-        self.say(f"failed: {about['rule_name']} ({', '.join(named)}): {said}", "red")
+        self.say(f"failed: {named}: {said}", "red")
         if about["log"]:
             self.say(f"  log: {about['log'][0]}", "red")
         self.killed = False
@@ -132,14 +123,14 @@ class LogHandler(LogHandlerBase):
             self.killed = self.killed or bool(KILLED.search(message))
         elif not message.startswith("WorkflowError:\nAt least one job"):
             self.broken = True
-            self.say(plain(message), "red")
+            self.say(plain(message, sys.argv), "red")
 
     def on_message(self, record: logging.LogRecord, _: dict[str, Any]) -> None:
         """Show what is no event: the workflow's own words, warnings, and little of Snakemake's."""
         message = record.getMessage() if record.msg else ""
         if message.startswith("Complete log(s): "):
             self.logfile = message.removeprefix("Complete log(s): ")
-        if message.startswith("Terminating processes"):
+        elif message.startswith("Terminating processes"):
             self.stopped = True
             self.say("stopping the jobs ...")
         elif message.startswith("Nothing to be done"):
@@ -221,65 +212,14 @@ class LogHandler(LogHandlerBase):
         elif self.board and self.board.failed:
             self.say(f"{len(self.board.failed)} jobs failed after {took}; {AGAIN}", "red")
             self.say(f"Snakemake's own log: {self.logfile}")
-        elif self.board and not self.common_settings.dryrun:
+        elif self.board and self.common_settings.dryrun:
+            self._show_plan(self.board)
+        elif self.board:
             self.say(f"done in {took}")
         if self.report and Path(self.report).is_file() and not self.stopped and not (self.board and self.board.failed):
             from signfold.core.results import headline
 
             self.say("\n".join(headline(Path(self.report).parent)))
-
-    @property
-    def writes_to_stream(self) -> bool:
-        """Whether this takes the place of Snakemake's own words on the terminal."""
-        return True
-
-    @property
-    def writes_to_file(self) -> bool:
-        """Whether this writes a file."""
-        return False
-
-    @property
-    def has_filter(self) -> bool:
-        """Whether this chooses itself what to show."""
-        return True
-
-    @property
-    def has_formatter(self) -> bool:
-        """Whether this says itself how."""
-        return True
-
-    @property
-    def needs_rulegraph(self) -> bool:
-        """Whether this wants the graph of the rules."""
-        return False
-
-
-def plain(message: str) -> str:
-    """Return the part of an error of the workflow that is meant for its user, without files and lines of the code."""
-    nested = re.search(r"^Error:\n  WorkflowError:\n(.*?)^(?:Wildcards|Traceback):", message, re.S | re.M)
-    if nested:
-        return textwrap.dedent(nested[1]).strip()
-    if message.startswith(("WorkflowError", "MissingRuleException")):
-        lines = message.split("\n")[1:]
-        return "\n".join(line for line in lines if not re.match(r'  File ".*", line [0-9]+, in ', line)).strip()
-    if target := re.search(r"Unparsable value: '(.*)'\)", message):
-        return f"--config takes name=value, not {target[1]!r}; put -- before what is to be made: -- {target[1]}"
-    if system := re.search(r"^(?:OSError|PermissionError): (\[Errno (?:28|30|13|122)\].*)$", message, re.M):
-        return f"Snakemake cannot write: {system[1]}; free some space or make it writable; {AGAIN}"
-    return message
-
-
-def last_words(log: Path) -> str:
-    """Return the error with which a job's log ends, or the log's last lines where it ends otherwise."""
-    if not log.is_file():
-        return ""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - (1 << 16)))
-        text = file.read().decode(errors="replace").replace("\r", "\n").strip()
-    _, found, said = text.rpartition(" ERROR signfold: ")
-    if found:
-        return said
-    return "\n" + textwrap.indent("\n".join(text.splitlines()[-8:]), "    ") if "Traceback" in text else ""
 
 
 def snakemakes_own(common: Any) -> logging.Handler:

@@ -22,13 +22,16 @@ STAGES = {
     "report": ("figures report", "jobs"),
     "predict": ("predict", "videos"),
 }
+# Rules that only name what is wanted.
+AIMS = ("all", "fold")
 STAGE_OF = {rule: stage for stage, (rules, _) in STAGES.items() for rule in rules.split()}
 # What jobs write into their logs: tqdm's bars ("12/40 ["), in a training each within an epoch, and "3 of 20 epochs".
 PROGRESS = re.compile(
     r"(?P<epochs>\d+) of (?P<of>\d+) epochs|"
     r"(?:epoch (?P<epoch>\d+)/(?P<last>\d+):[^\r\n]*)?\|\s*(?P<n>\d+)/(?P<all>\d+) \["
 )
-WARNING = re.compile(r"^[-\d]+ [\d:,]+ WARNING signfold[.\w]*: (.*)$", re.M)
+# Behind a bar or at the beginning of a line.
+WARNING = re.compile(r"[-\d]{10} [\d:,]{12} WARNING signfold[.\w]*: ([^\r\n]*)")
 
 
 @dataclass
@@ -124,7 +127,7 @@ class Board:
         self.failed: set[int] = set()
         self._sizes: dict[str, Counter[str]] = {}
         for rule, count in stats.items():
-            if rule not in ("all", "total"):
+            if rule not in AIMS and rule != "total":
                 name = STAGE_OF.get(rule, rule)
                 self.stages.setdefault(name, Stage(name)).jobs += count
         self.stages = {name: stage for name, stage in self.stages.items() if stage.jobs}
@@ -132,7 +135,7 @@ class Board:
     def begin(self, number: int, rule: str, wildcards: Mapping[str, str], logs: list[str]) -> None:
         """Note that a job begins, or begins again."""
         name = STAGE_OF.get(rule, rule)
-        if rule != "all":
+        if rule not in AIMS:
             stage = self.stages.setdefault(name, Stage(name))
             stage.begun[number] = Job(rule, wildcards, Path(logs[0]) if logs else None)
             stage.jobs = max(stage.jobs, len(stage.begun))
@@ -142,13 +145,18 @@ class Board:
         if (job := self.job(number)) is None:
             return []
         job.ended = True
+        self.failed.discard(number)
         if job.rule == "index":
             self._sizes.clear()
         return job.look()
 
+    def stage(self, number: int) -> Stage | None:
+        """Return the stage of a job, if the job has begun."""
+        return next((stage for stage in self.stages.values() if number in stage.begun), None)
+
     def job(self, number: int) -> Job | None:
         """Return the job of a number, if it has begun."""
-        return next((stage.begun[number] for stage in self.stages.values() if number in stage.begun), None)
+        return stage.begun[number] if (stage := self.stage(number)) else None
 
     def look(self) -> Iterator[tuple[str, str]]:
         """Read the logs of the running jobs; yield their new warnings, each with its stage."""
@@ -167,7 +175,7 @@ class Board:
 
     def _to_come(self, stage: Stage) -> float | None:
         """Return the mean number of clips of the shards that have not begun; it gives those that have their sizes."""
-        sharded = [job for job in stage.begun.values() if "shard" in job.wildcards]
+        sharded = [job for job in stage.begun.values() if {"dataset", "shard"} <= job.wildcards.keys()]
         for job in sharded:
             job.size = self._clips(job.wildcards["dataset"]).get(job.wildcards["shard"], job.size)
         begun = {(job.wildcards["dataset"], job.wildcards["shard"]) for job in sharded}
