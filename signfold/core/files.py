@@ -65,10 +65,14 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 def _refusal(error: Exception, temporary: Path) -> OSError | None:
     """Return why the system took no more of a file; None if `error` has another cause.
 
-    NumPy, PyTorch and safetensors raise errors of their own, without the system's number: one more write tells.
+    NumPy, PyTorch and safetensors raise errors of their own, without the system's number: their words tell, or one more
+    write.
     """
     if isinstance(error, OSError) and error.errno in ADVICE:
         return error
+    for number in ADVICE:
+        if os.strerror(number) in str(error):
+            return OSError(number, os.strerror(number))
     try:
         with temporary.open("ab") as file:
             file.write(bytes(1 << 16))

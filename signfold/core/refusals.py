@@ -36,7 +36,8 @@ def refused(path: str | Path, error: OSError) -> CannotWrite:
     folder = next(parent for parent in whole.parents if os.path.isdir(parent))  # noqa: PTH112 -- never raises
     free = shutil.disk_usage(folder).free / 1e6
     advice = ADVICE.get(error.errno or 0, "make {folder} writable").format(folder=folder, free=free)
-    return CannotWrite(f"{path}: cannot be written ({error.strerror}); {advice}, {AGAIN}")
+    said = os.strerror(error.errno) if error.errno else error.strerror  # without what libraries add
+    return CannotWrite(f"{path}: cannot be written ({said}); {advice}, {AGAIN}")
 
 
 def explanation(error: Exception) -> str | None:
