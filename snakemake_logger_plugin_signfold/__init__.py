@@ -108,8 +108,8 @@ class LogHandler(LogHandlerBase):
             said = "killed by the system: most likely its memory ran out; run fewer jobs at a time (a smaller --cores)"
         said = said or str(about.get("rule_msg") or "it ended without a word")
         self.say(f"failed: {named}: {said}", "red")
-        if about["log"]:
-            self.say(f"  log: {about['log'][0]}", "red")
+        logs = ", ".join(about["log"])  # the rule's, and a cluster's
+        self.say(f"  log: {logs}" if logs else "  no log", "red")
         self.killed = False
 
     def on_group_error(self, record: logging.LogRecord, _: dict[str, Any]) -> None:
