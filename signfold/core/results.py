@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 # What a clip does in a fold, beside `none`.
-ROLES = ("train", "val", "test")
-
 from signfold.core.errors import SignfoldError
+
+ROLES = ("train", "val", "test")
 
 
 def shard_files(results: Path, folder: str, suffix: str) -> list[Path]:
