@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-# What a clip does in a fold, beside `none`.
 from signfold.core.errors import SignfoldError
 
+# What a clip does in a fold, beside `none`.
 ROLES = ("train", "val", "test")
 
 
