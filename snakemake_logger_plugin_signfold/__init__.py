@@ -71,7 +71,7 @@ class LogHandler(LogHandlerBase):
         if self.common_settings.dryrun:
             return
         jobs = sum(stage.jobs for stage in self.board.stages.values())
-        self.say(f"{jobs} jobs in {len(self.board.stages)} stages: {', '.join(self.board.stages)}")
+        self.say(f"{counted(jobs, 'job')}: {', '.join(self.board.stages)}")
         if self.console.is_terminal and not self.common_settings.quiet:
             self.live = Live(get_renderable=self._bars, console=self.console, auto_refresh=False)
             self.live.start()
@@ -210,7 +210,7 @@ class LogHandler(LogHandlerBase):
         if self.stopped:
             self.say(f"stopped after {took}; {AGAIN}")
         elif self.board and self.board.failed:
-            self.say(f"{len(self.board.failed)} jobs failed after {took}; {AGAIN}", "red")
+            self.say(f"{counted(len(self.board.failed), 'job')} failed after {took}; {AGAIN}", "red")
             self.say(f"Snakemake's own log: {self.logfile}")
         elif self.board and self.common_settings.dryrun:
             self._show_plan(self.board)
@@ -220,6 +220,11 @@ class LogHandler(LogHandlerBase):
             from signfold.core.results import headline
 
             self.say("\n".join(headline(Path(self.report).parent)))
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number with what it counts."""
+    return f"{number:,} {what}" + ("s" if number != 1 else "")
 
 
 def snakemakes_own(common: Any) -> logging.Handler:

@@ -176,7 +176,7 @@ def test_a_job_that_fails_says_why_and_how_to_go_on(folder: Path, mode: str, mes
     said = snakemake(folder, "--config", f"mode={mode}")
     assert message in said
     assert "log: results/demo/logs/train.log\n" in said
-    assert "1 jobs failed" in said
+    assert "1 job failed" in said
     assert "the same command goes on from there" in said
     assert ("Traceback" in said) == (mode == "bug")
 
