@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -73,7 +74,10 @@ def _follow(process: object) -> None:
     import psutil
 
     assert isinstance(process, psutil.Process)
-    process.wait()
+    with suppress(psutil.Error):
+        # Not `wait`: that takes a dead process for alive until its parent has asked for it, which some never do.
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.5)
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
             child.kill()
