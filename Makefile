@@ -29,7 +29,6 @@ setup: .venv/ready ## make the environment in .venv
 
 demo: setup ## render synthetic signers, run the whole workflow on them, say where the report is
 	@$(BIN)/snakemake --cores $(CORES) results/demo/report.html
-	@$(BIN)/signfold show results/demo
 
 test: setup ## run the tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -91,7 +91,8 @@ def snakemake(
         text = said.read()
     if usage[1]:
         raise RuntimeError(f"{' '.join(command)}\n{text}")
-    jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", text.rpartition("Job stats:")[2], re.M)}
+    # A dry run's: of each stage.
+    jobs = {stage: int(count.replace(",", "")) for stage, count in re.findall(r"^  (\w+) +([\d,]+)  ", text, re.M)}
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     took = {"s": seconds, "cpu_s": cpu, "mb": usage[2].ru_maxrss / 1000}
     return jobs, {**took, "peak_mb": peak.result()} if peak else took
@@ -144,9 +145,9 @@ def part_of_a_run(folder: Path, size: int, shards: list[str], jobs: int, plan_s:
     made = shards[:SHARDS_RUN]
     project = stand_ins.workflow(folder / "project", 0)
     targets = [f"results/big/tensors/{name}.npy" for name in made]
-    _, planned = snakemake(folder, "--dry-run", *targets, project=project)
-    ran, took = snakemake(folder, *targets, project=project)
-    job = max(0.0, took["cpu_s"] - planned["cpu_s"]) / (ran["keypoints"] + ran["tensors"])
+    to_run, planned = snakemake(folder, "--dry-run", *targets, project=project)
+    _, took = snakemake(folder, *targets, project=project)
+    job = max(0.0, took["cpu_s"] - planned["cpu_s"]) / (to_run["keypoints"] + to_run["tensors"])
     return {
         # All workers wait for the plan, and then each job costs what it costs.
         "overhead": (WORKERS * plan_s + jobs * job) / (size * SECONDS_A_VIDEO),
@@ -175,11 +176,11 @@ def measure(workspace: Path, size: int, kind: str, repetitions: int, pace: float
         ran, targets = whole_run(folder, size, pace), TENSORS
     else:
         shards = stand_ins.shard_names(size, SHARDS[kind])
-        ran = part_of_a_run(folder, size, shards, jobs["total"], plan["s"])
+        ran = part_of_a_run(folder, size, shards, sum(jobs.values()), plan["s"])
         own = index.shard_of(index.sample_id_of(stand_ins.name_of(size)), SHARDS[kind])
         targets = tuple(f"results/big/tensors/{shard}.npy" for shard in [*shards[:SHARDS_RUN], own])
     planned = {f"dry_run_{key}": round(value, 2) for key, value in plan.items()}
-    return {**planned, "jobs": jobs["total"], **ran, **one_added(folder, size, targets)}
+    return {**planned, "jobs": sum(jobs.values()), **ran, **one_added(folder, size, targets)}
 
 
 def learning(folder: Path, count: int, workers: int = 2) -> dict[str, float]:
@@ -197,7 +198,7 @@ def learning(folder: Path, count: int, workers: int = 2) -> dict[str, float]:
         raise RuntimeError(f"planned {jobs}; expected the tensors of {len(drawn)} shards, and no keypoints")
     return {
         "clips": count,
-        "jobs": jobs["total"],
+        "jobs": sum(jobs.values()),
         "s": round(took["s"], 1),
         # As though each worker had had a core of its own all the time.
         "cpu_s_a_worker": round(took["cpu_s"] / workers, 1),

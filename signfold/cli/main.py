@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 
@@ -71,14 +70,9 @@ def predict(results: Path, videos: tuple[Path, ...], out: Path, root: Path) -> N
 @click.argument("results", type=EXISTING)
 def show(results: Path) -> None:
     """Print where the report of RESULTS (as results/demo) is, and its headline."""
-    file = results / "evaluation" / "metrics.json"
-    if not file.is_file():
-        raise SignfoldError(f"{file}: no such file; run `snakemake --cores all {results}/report.html` first")
-    metrics = json.loads(file.read_text(encoding="utf-8"))
-    top1, confidence = metrics["top1"], metrics["interval"]["confidence"]
-    click.echo(f"report: {results / 'report.html'}")
-    interval = f"{confidence:.0%} interval {top1['low']:.1%} to {top1['high']:.1%}"
-    click.echo(f"top-1 {top1['value']:.1%} ({interval}); {metrics['protocol']}")
+    from signfold.core.results import headline
+
+    click.echo("\n".join(headline(results)))
 
 
 @main.command()

@@ -11,3 +11,7 @@ class SignfoldError(Exception):
 
 class UnreadableFile(SignfoldError):
     """A file that is damaged, or not what its name says."""
+
+
+class CannotWrite(SignfoldError):
+    """The system lets nothing be written: the disk is full or read-only. Nothing that follows can succeed either."""

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from signfold.core.errors import SignfoldError
+from signfold.core.refusals import ADVICE, refused
 
 
 @contextmanager
@@ -35,14 +36,14 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     SignfoldError
-        If nothing can be written there.
+        If nothing can be written there, or the disk is full before all is written.
     """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
     except OSError as error:
-        raise SignfoldError(f"{path}: cannot be written ({error.strerror}); make {path.parent} writable") from None
+        raise refused(path, error) from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -51,8 +52,34 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
+    except (SignfoldError, MemoryError):
+        raise
+    except Exception as error:
+        if (cause := _refusal(error, temporary)) is None:
+            raise
+        raise refused(path, cause) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _refusal(error: Exception, temporary: Path) -> OSError | None:
+    """Return why the system took no more of a file; None if `error` has another cause.
+
+    NumPy, PyTorch and safetensors raise errors of their own, without the system's number: their words tell, or one more
+    write.
+    """
+    if isinstance(error, OSError) and error.errno in ADVICE:
+        return error
+    for number in ADVICE:
+        if os.strerror(number) in str(error):
+            return OSError(number, os.strerror(number))
+    try:
+        with temporary.open("ab") as file:
+            file.write(bytes(1 << 16))
+            os.fsync(file.fileno())
+    except OSError as cause:
+        return cause if cause.errno in ADVICE else None
+    return None
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from signfold.core.errors import SignfoldError
+
 # What a clip does in a fold, beside `none`.
 ROLES = ("train", "val", "test")
 
@@ -83,3 +85,23 @@ def present_seeds(results: Path) -> int:
 def model_folder(dataset: str, fold: str, stream: str, number: int) -> str:
     """Return the folder of a network: of a dataset, a fold, a stream, and a seed's number from 1."""
     return f"results/{dataset}/models/{fold}/{stream}/seed-{number}"
+
+
+def headline(results: Path) -> list[str]:
+    """Return where the report is, and top-1 with its interval: what a run ends with.
+
+    Raises
+    ------
+    SignfoldError
+        If nothing has been evaluated there yet.
+    """
+    file = results / "evaluation" / "metrics.json"
+    if not file.is_file():
+        raise SignfoldError(f"{file}: no such file; run `snakemake --cores all {results}/report.html` first")
+    metrics = json.loads(file.read_text(encoding="utf-8"))
+    top1, confidence = metrics["top1"], metrics["interval"]["confidence"]
+    interval = f"{confidence:.0%} interval {top1['low']:.1%} to {top1['high']:.1%}"
+    return [
+        f"report: {results / 'report.html'}",
+        f"top-1 {top1['value']:.1%} ({interval}); {metrics['protocol']}",
+    ]

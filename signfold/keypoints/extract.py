@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from signfold.core import files, versions
 from signfold.core.clip import FRAMES_SCHEMA, PARTS, VIDEOS_SCHEMA, Extraction, seen, to_table
-from signfold.core.errors import SignfoldError
+from signfold.core.errors import CannotWrite, SignfoldError
 from signfold.core.settings import KeypointSettings
 from signfold.core.skeleton import HAND, POSE
 from signfold.dataset.index import Sample
@@ -55,6 +55,8 @@ def extract_shard(
         try:
             sha256, size = file_digest(sample.path)
             found = store.extraction(sample.path, sha256, extractor)
+        except CannotWrite:
+            raise  # so it would be for each video that follows
         except (OSError, SignfoldError) as error:
             failures.append(f"{sample.path}: {error}")
             continue

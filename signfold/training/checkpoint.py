@@ -6,13 +6,15 @@ import glob
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from signfold.core import files
+from signfold.core.errors import SignfoldError
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,36 @@ def run_digest(parts: Mapping[str, Any], contents: list[Path]) -> str:
         with path.open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold a checkpoint, so that no two trainings write one; the system lets go of it however the process ends.
+
+    Raises
+    ------
+    SignfoldError
+        If another training holds it, as one that a former run left on another node of a cluster.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.with_name(f"{path.name}.lock")
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SignfoldError(
+            f"{path}: another training holds this checkpoint, perhaps one that a former run left behind; wait until it "
+            "has ended, or end it (`squeue --me` or `ps` shows it), then run the same command again"
+        ) from None
+    except (OSError, NotImplementedError) as error:  # some file systems of clusters have no locks
+        log.warning("%s cannot be locked (%s): see that no other training has it", path, error)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+        lock.release()
 
 
 def write_checkpoint(path: Path, state: Mapping[str, Any], run: str) -> None:

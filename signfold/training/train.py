@@ -163,7 +163,7 @@ def train(
     }
     depends |= {"tensors": shards.metadata, "version": versions.training(model_settings.network)}
     identity = checkpoints.run_digest(depends, [fold_file, *tensors, *([initial] if initial else [])])
-    with devices.claimed(devices.names(torch.cuda.device_count())) as place:
+    with checkpoints.held(checkpoint), devices.claimed(devices.names(torch.cuda.device_count())) as place:
         run = create_run(fold, shards, stream, settings, augmentation, model_settings, seed, place)
         if initial is not None:
             start_from(run.model, initial, fold=fold, tensors=shards.metadata, dataset=dataset)
@@ -332,7 +332,7 @@ def end_epoch(run: Run, state: State) -> None:
         if run.select == "best":
             state.best = {name: value.detach().clone() for name, value in run.judged.state_dict().items()}
     state.history.append(row)
-    log.info(" ".join(f"{key} {value:.4g}" for key, value in row.items()))
+    log.info("%d of %d epochs: %s", row["epoch"], run.settings.epochs, " ".join(f"{k} {v:.4g}" for k, v in row.items()))
     state.epoch, state.step = state.epoch + 1, 0
     state.loss = state.weight = state.seconds = 0.0
     state.correct = 0

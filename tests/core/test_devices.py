@@ -137,8 +137,8 @@ def test_as_many_trainings_at_a_time_as_there_are_gpus(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"datasets": {"mine": mine}}))
     given = ["--configfile", "mine.yaml", "--cores", "16"]
     training = "results/mine/models/fold-1/joint/seed-1/metrics.json"
-    assert "gpu=1" in run(tmp_path, 3, *given, "-n", "--", training)
-    assert "gpu=1" not in run(tmp_path, 0, *given, "-n", "--", training)
+    assert "gpu=1" in run(tmp_path, 3, *given, "-n", "--verbose", "--", training)
+    assert "gpu=1" not in run(tmp_path, 0, *given, "-n", "--verbose", "--", training)
     indexing = ["--", "results/mine/index.parquet"]
     assert re.search(r"Provided resources: .*gpu\D+3\b", run(tmp_path, 3, *given, *indexing))
     again = [*given, "-F", "--resources", "gpu=8", *indexing]

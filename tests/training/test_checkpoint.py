@@ -6,6 +6,8 @@ import csv
 import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 import torch
 from training_data import Example, example, run, weights
 
+from signfold.core.errors import SignfoldError
 from signfold.core.settings import TrainingSettings
 from signfold.training import checkpoint
 from signfold.training import train as training
@@ -168,3 +171,23 @@ def test_tensorboard_gets_each_epoch_once_also_after_a_kill(tmp_path: Path, monk
     assert len(found["loss/val"]) == 3
     run(given, TrainingSettings(epochs=1, batch_size=8), board=tmp_path / "board")
     assert set(curves(tmp_path / "board")["loss/val"]) == {1}, "another run starts anew"
+
+
+def test_two_trainings_never_hold_one_checkpoint(tmp_path: Path) -> None:
+    """The first is another process, as one that a former run has left; the system takes its lock when it dies."""
+    given = example(tmp_path)
+    script = (
+        "import sys, time; from pathlib import Path; from signfold.training import checkpoint\n"
+        "with checkpoint.held(Path(sys.argv[1])): print('has it', flush=True); time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", script, str(given.checkpoint)]
+    other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "has it\n"
+    settings = TrainingSettings(epochs=1, batch_size=8)
+    with pytest.raises(SignfoldError, match="another training holds this checkpoint"):
+        run(given, settings)
+    other.kill()
+    other.wait()
+    run(given, settings)
+    assert (given.out / "metrics.json").exists()

@@ -67,7 +67,7 @@ def configure(folder: Path, config: dict[str, Any]) -> Path:
 
 def planned(folder: Path, *arguments: str, target: str = REPORT) -> dict[str, int]:
     """How many jobs of each rule a dry-run announces."""
-    said = snakemake(folder, "--dry-run", target, *arguments)
+    said = snakemake(folder, "--dry-run", "--verbose", target, *arguments)
     stats = said.rpartition("Job stats:")[2]
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", stats, re.M) if rule != "total"}
 
@@ -216,7 +216,7 @@ def test_other_synthetic_people_take_the_place_of_the_first(done: Path) -> None:
 
 
 def test_the_largest_shards_begin_first(done: Path) -> None:
-    said = snakemake(done, "--cores", "1", "--until", "keypoints", "--config", "shards=3", "--", REPORT)
+    said = snakemake(done, "--cores", "1", "--verbose", "--until", "keypoints", "--config", "shards=3", "--", REPORT)
     begun = re.findall(r"rule keypoints:.*?shard=(\w+)", said, re.S)
     sizes = [pq.read_metadata(done / f"results/demo/keypoints/{shard}.videos.parquet").num_rows for shard in begun]
     assert len(set(sizes)) > 1
