@@ -1,4 +1,4 @@
-"""How many wrong labels the label audit finds: wrong ones are planted into a dataset whose own are taken for right.
+"""How many wrong labels the label audit finds: wrong ones are planted into a dataset whose own are assumed right.
 
     python benchmarks/labels.py results/NAME [--share 0.05] [--seeds 3]
 
@@ -21,22 +21,21 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from signfold.core import files
-from signfold.evaluation.baselines import FRAMES
+from signfold.evaluation.features import FRAMES, moments
 from signfold.evaluation.label_errors import label_errors
 
 OUT = Path("results/bench/labels.json")
 
 
 def features(root: Path, items: pd.DataFrame) -> np.ndarray:
-    """Return (N, D) tensors at FRAMES moments, 0 for missing."""
+    """Return clips as (N, D): their tensors at FRAMES moments, 0 for missing."""
     arrays = {shard: np.load(root / f"tensors/{shard}.npy", mmap_mode="r") for shard in items["shard"].unique()}
     clips = np.stack([arrays[shard][row] for shard, row in zip(items["shard"], items["row"], strict=True)])
-    moments = np.linspace(0, clips.shape[2] - 1, FRAMES).round().astype(int)
-    return np.nan_to_num(clips[:, :, moments]).reshape(len(clips), -1)
+    return moments(clips, FRAMES).reshape(len(clips), -1)
 
 
 def trial(items: pd.DataFrame, x: np.ndarray, share: float, seed: int) -> dict[str, float]:
-    """Plant wrong labels, judge all clips out of fold, and count what the audit says of the planted."""
+    """Plant wrong labels, score all clips out of fold, and count how many of the planted the audit lists."""
     rng = np.random.default_rng(seed)
     truth, classes = items["class_id"].to_numpy(), int(items["class_id"].max()) + 1
     planted = rng.permutation(len(truth))[: round(share * len(truth))]
@@ -63,7 +62,7 @@ def trial(items: pd.DataFrame, x: np.ndarray, share: float, seed: int) -> dict[s
 
 
 def main() -> None:
-    """Try several seeds, print and write."""
+    """Print and write a trial for each seed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--share", type=float, default=0.05)

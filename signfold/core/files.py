@@ -133,6 +133,21 @@ def leaves(schema: pa.Schema) -> list[tuple[str, pa.DataType]]:
     ]
 
 
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Raises
+    ------
+    SignfoldError
+        If the file is absent.
+    """
+    try:
+        found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SignfoldError(f"{path}: no such file; run the stage that makes it") from None
+    return found
+
+
 def read_parquet(path: str | Path) -> pa.Table:
     """Read a whole Parquet file.
 

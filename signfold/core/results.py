@@ -10,6 +10,9 @@ from signfold.core.errors import SignfoldError
 # What a clip does in a fold, beside `none`.
 ROLES = ("train", "val", "test")
 
+# What a clip does in a fold, beside `none`.
+ROLES = ("train", "val", "test")
+
 
 def shard_files(results: Path, folder: str, suffix: str) -> list[Path]:
     """Return the files of the present shards, in order of their names.
@@ -50,6 +53,11 @@ def present_folds(results: Path) -> list[str]:
     else:
         names = [path.stem for path in (results / "folds").glob("[!.]*.parquet")]
     return sorted(names, key=fold_order)
+
+
+def how_to_run(results: Path) -> str:
+    """Return the words that tell a user how to make what is missing in `results/{dataset}`."""
+    return f"run `snakemake --cores all {results}/report.html` first, with the --configfile of that run if it had one"
 
 
 def seed_folder(stream: Path, number: int) -> Path:

@@ -18,9 +18,9 @@ FOLDS = 3
 TRAIN = 3
 # What each kind of network computes from its weights: those of another version are refused.
 NETWORK = {"aagcn": 1, "light": 2}
-BASELINES = 2
-EVALUATE = 5
-REPORT = 7
+BASELINES = 3
+EVALUATE = 6
+REPORT = 8
 
 
 def training(network: str) -> list[int]:

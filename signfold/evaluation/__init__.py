@@ -1,1 +1,1 @@
-"""Figures of pooled test predictions: metrics, intervals, fusion, tables, simple methods, and two results compared."""
+"""Evaluation: out-of-fold predictions pooled over folds, with intervals over signers, calibration and comparisons."""

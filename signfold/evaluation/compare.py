@@ -1,21 +1,17 @@
-"""Which of two results is better, on the very same clips: paired, with signers as what is drawn."""
+"""Which of two results is better on the same clips: paired, with an interval over signers."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from scipy.stats import binomtest
 
 from signfold.core.errors import SignfoldError
-from signfold.core.files import read_parquet
-from signfold.evaluation.intervals import difference
-
-RESAMPLES = 10_000
-CONFIDENCE = 0.95
+from signfold.core.files import read_json, read_parquet
+from signfold.core.results import how_to_run
+from signfold.evaluation.intervals import GroupIntervals, Interval
 
 
 @dataclass(frozen=True)
@@ -30,16 +26,15 @@ class Comparison:
         How many clips one result tested and the other did not: they are left out.
     top1_a, top1_b
         Over the shared clips.
-    low, high
-        95 % interval of top1_b - top1_a: percentiles of a bootstrap over signers, or over clips
-        where a signer is unknown.
+    gain
+        top1_b - top1_a with its paired 95 % interval over signers, or over clips where a signer is unknown.
     unit
-        What the bootstrap draws: signer or clip.
+        What the interval is over: signer or clip.
     lost, won
         Clips that A alone has right, and that B alone has right.
     p
-        McNemar's exact test (binomial, two-sided) on these. It takes clips for independent, which those of one signer
-        are not: the interval is the one to quote.
+        McNemar's exact test (binomial, two-sided) on these. It assumes independent clips, which those of one signer are
+        not: quote the interval.
     """
 
     clips: pd.DataFrame
@@ -47,23 +42,20 @@ class Comparison:
     only_b: int
     top1_a: float
     top1_b: float
-    low: float
-    high: float
+    gain: Interval
     unit: str
     lost: int
     won: int
     p: float
 
 
-def compare(results_a: Path, results_b: Path, seed: int = 0) -> Comparison:
+def compare(results_a: Path, results_b: Path) -> Comparison:
     """Compare the out-of-fold predictions of two results folders.
 
     Parameters
     ----------
     results_a, results_b
-        As `results/demo`; both evaluated.
-    seed
-        Of the bootstrap.
+        Results folders, such as `results/demo`; both evaluated.
 
     Raises
     ------
@@ -88,16 +80,15 @@ def compare(results_a: Path, results_b: Path, seed: int = 0) -> Comparison:
     clips = clips.rename(columns={f"{name}_a": name for name in ("signer", "label", "gloss")})
     lost = int((clips["right_a"] & ~clips["right_b"]).sum())
     won = int((clips["right_b"] & ~clips["right_a"]).sum())
-    low, high, unit = _interval(clips, seed)
+    intervals = GroupIntervals.of_clips(clips)
     return Comparison(
         clips,
         len(a) - len(clips),
         len(b) - len(clips),
         float(clips["right_a"].mean()),
         float(clips["right_b"].mean()),
-        low,
-        high,
-        unit,
+        intervals.difference(clips["right_a"].to_numpy(), clips["right_b"].to_numpy()),
+        intervals.unit,
         lost,
         won,
         float(binomtest(won, won + lost).pvalue) if won + lost else 1.0,
@@ -107,22 +98,14 @@ def compare(results_a: Path, results_b: Path, seed: int = 0) -> Comparison:
 def _predictions(results: Path) -> pd.DataFrame:
     path = results / "evaluation/predictions.parquet"
     if not path.is_file():
-        raise SignfoldError(f"{path}: no such file; run `snakemake --cores all {results}/report.html` first")
+        raise SignfoldError(f"{path}: no such file; {how_to_run(results)}")
     table = read_parquet(path).to_pandas()
     columns = table[["sample_id", "signer", "label", "gloss"]]
     return columns.assign(right=table["predicted"] == table["class_id"])
 
 
-def _interval(clips: pd.DataFrame, seed: int) -> tuple[float, float, str]:
-    unit = "signer" if clips["signer"].notna().all() else "clip"
-    groups = clips["signer"] if unit == "signer" else clips["sample_id"]
-    right = clips["right_a"].to_numpy(), clips["right_b"].to_numpy()
-    _, low, high = difference(*right, groups.to_numpy(), RESAMPLES, CONFIDENCE, seed)
-    return low, high, unit
-
-
 def by_sign(found: Comparison) -> pd.DataFrame:
-    """Return for each sign its clips, the share right in A and in B, and the difference; the most worsened first."""
+    """Return for each sign its clips, the share right in A and in B, and the difference, in rising order of it."""
     shown = found.clips.assign(sign=found.clips["gloss"].fillna(found.clips["label"]))
     table = shown.groupby("sign").agg(clips=("right_a", "size"), a=("right_a", "mean"), b=("right_b", "mean"))
     return table.assign(gain=table["b"] - table["a"]).sort_values(["gain", "clips"], kind="stable").reset_index()
@@ -136,15 +119,16 @@ def listing(found: Comparison, results_a: Path, results_b: Path, most: int = 10)
         f"B: {results_b}   {_headline(results_b)}",
         f"{len(found.clips)} clips in both ({found.only_a} only in A, {found.only_b} only in B)",
         f"top-1 on these: A {found.top1_a:.1%}, B {found.top1_b:.1%}",
-        f"B - A: {100 * (found.top1_b - found.top1_a):+.1f} points, {CONFIDENCE:.0%} interval "
-        f"{100 * found.low:+.1f} to {100 * found.high:+.1f} (bootstrap over {found.unit}s); {_verdict(found)}",
+        f"B - A: {100 * found.gain.value:+.1f} points, 95% interval {100 * found.gain.low:+.1f} to "
+        f"{100 * found.gain.high:+.1f} (score interval over {found.unit}s); {_verdict(found)}",
         f"right in B alone: {found.won}; in A alone: {found.lost}; McNemar, exact: p = {found.p:.2g}",
     ]
     parts = {"better in B": signs[signs["gain"] > 0].iloc[::-1], "worse in B": signs[signs["gain"] < 0]}
     for name, rows in parts.items():
         lines.append(f"{name}: {len(rows)} of {len(signs)} signs")
         for row in rows.head(most).itertuples():
-            lines.append(f"  {row.sign}: {row.a:.0%} to {row.b:.0%} ({row.clips} clips)")
+            right_a, right_b = round(row.a * row.clips), round(row.b * row.clips)
+            lines.append(f"  {row.sign}: {right_a} to {right_b} of {row.clips} clips")
         if len(rows) > most:
             lines.append(f"  and {len(rows) - most} more")
     return lines
@@ -152,11 +136,10 @@ def listing(found: Comparison, results_a: Path, results_b: Path, most: int = 10)
 
 def _headline(results: Path) -> str:
     path = results / "evaluation/metrics.json"
-    metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return metrics.get("protocol", "")
+    return str(read_json(path).get("protocol", "")) if path.is_file() else ""
 
 
 def _verdict(found: Comparison) -> str:
-    if found.low > 0:
+    if found.gain.low > 0:
         return "B is better"
-    return "A is better" if found.high < 0 else "no difference can be told"
+    return "A is better" if found.gain.high < 0 else "no difference can be told"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +14,53 @@ import pandas as pd
 import pyarrow as pa
 
 from signfold.core import versions
-from signfold.core.files import atomic_write, read_parquet, write_json, write_parquet
+from signfold.core.files import atomic_write, read_json, read_parquet, write_json, write_parquet
 from signfold.core.results import seed_folder
 from signfold.core.settings import STREAMS, EvaluationSettings
-from signfold.evaluation import baselines, tables
-from signfold.evaluation.intervals import bootstrap
+from signfold.evaluation import comparison, tables
+from signfold.evaluation.calibration import calibration_table
+from signfold.evaluation.ceiling import ceiling
+from signfold.evaluation.intervals import GroupIntervals
 from signfold.evaluation.label_errors import label_errors
-from signfold.evaluation.metrics import Scored, calibration, point, score
-from signfold.evaluation.pooling import Pool, bootstrap_groups, check_cover, pool_folds
-from signfold.evaluation.protocol import majority, protocol, shared_signers
+from signfold.evaluation.metrics import Scored, point, score
+from signfold.evaluation.pooling import Pool, check_cover, pool_folds
+from signfold.evaluation.protocol import Split, Training, protocol
 
 log = logging.getLogger(__name__)
 
 
-def evaluate(
-    model_dirs: Mapping[tuple[str, str], Path],
-    fold_files: Mapping[str, Path],
-    manifest: Path,
-    out: Path,
-    settings: EvaluationSettings,
-    seed: int = 0,
-    baseline_files: Mapping[str, Path] | None = None,
-    shuffled: Path | None = None,
-    seeds: int = 1,
-) -> None:
+@dataclass(frozen=True)
+class Inputs:
+    """The files that an evaluation reads.
+
+    Parameters
+    ----------
+    models
+        For each (fold, stream) its folder; in it one for each seed, with predictions.parquet and metrics.json.
+    folds
+        For each fold its table of roles.
+    audit
+        The leak audit of these folds.
+    manifest
+        The manifest, for labels, glosses and the number of classes.
+    baselines
+        For each fold the answers of the simple methods (`baselines.run_baselines`).
+    shuffled
+        The experiment with shuffled clips (`shuffled.run_shuffled`).
+    seeds
+        Number of networks for each (fold, stream).
+    """
+
+    models: Mapping[tuple[str, str], Path]
+    folds: Mapping[str, Path]
+    audit: Path
+    manifest: Path
+    baselines: Mapping[str, Path]
+    shuffled: Path
+    seeds: int = 1
+
+
+def evaluate(inputs: Inputs, out: Path, settings: EvaluationSettings) -> None:
     """Pool the folds' test predictions and write the folder `out`.
 
     With several seeds, the headline and streams.csv are means over the seeds, but for the row "seeds together", where
@@ -44,95 +68,147 @@ def evaluate(
 
     Parameters
     ----------
-    model_dirs
-        For each (fold, stream) its folder; in it one for each seed, with predictions.parquet and metrics.json.
-    fold_files
-        For each fold its table of roles.
-    manifest
-        The manifest, for labels, glosses and the number of classes.
+    inputs
+        What to read.
     out
         Folder of metrics.json, predictions.parquet, per_signer.csv, per_class.csv, per_fold.csv, confusions.csv,
         calibration.csv, streams.csv, baselines.csv and label_audit.csv.
-    settings, seed
-        Options; seed of the bootstrap.
-    baseline_files
-        For each fold what simple methods said (`baselines.build`).
-    shuffled
-        What the linear model would seem to reach on shuffled clips (`baselines.shuffled`).
-    seeds
-        How many networks there are for each (fold, stream); the others' folders are below the first's.
+    settings
+        Options of the section `evaluation`.
 
     Raises
     ------
     SignfoldError
         If a clip would be scored twice or not at all, or a model's predictions do not belong to its fold.
     """
-    items = read_parquet(manifest).to_pandas()
-    folds = {fold: read_parquet(path).to_pandas() for fold, path in fold_files.items()}
-    check_cover(folds, items, fold_files)
-    seeded = [{key: seed_folder(path, n) for key, path in model_dirs.items()} for n in range(1, seeds + 1)]
-    pools = [pool_folds(models, folds, items, settings.weights) for models in seeded]
-    pool, scored = pools[0], [each.scored for each in pools]
-    group, unit = bootstrap_groups(pool.clips)
-    reports = {key: _model_report(seed_folder(path, 1)) for key, path in model_dirs.items()}
-
-    def interval(scored: Sequence[Scored]) -> dict[str, dict[str, float]]:
-        return bootstrap(scored, group, settings.bootstrap, settings.confidence, seed)
-
-    broken_down = {
-        "per_fold": tables.per_fold(pool.clips, pool.scored, _validation(reports)),
-        "per_signer": tables.per_signer(pool.clips, pool.scored, settings.confidence),
-        "per_class": tables.per_class(pool.clips, pool.scored, items),
-        "confusions": tables.confusions(pool.scored, items),
-        "calibration": calibration(pool.scored),
-        "streams": tables.streams(_ways(pools), interval),
-        "label_audit": label_errors(pool.clips, pool.scores, items),
-    }
-    right = np.mean([each.predicted == each.truth for each in scored], axis=0)
-    if baseline_files:
-        drawn_with = (settings.bootstrap, settings.confidence, seed)
-        broken_down["baselines"] = baselines.pooled(baseline_files, pool.clips, right, group, *drawn_with)
-    streams = sorted({stream for _, stream in model_dirs}, key=STREAMS.index)
-    chosen = any(report.get("select") != "last" for report in reports.values())
-    pretrained = _pretrained(reports)
-    fusion = "fixed weights" if settings.weights else "weights fitted on validation"
-    draw = (unit, settings.confidence, settings.bootstrap)
-    told = protocol(folds, pool.clips, streams, chosen, *draw, fusion=fusion, pretrained=pretrained, seeds=seeds)
-    drawn = {"unit": unit, "groups": len(np.unique(group)), "resamples": settings.bootstrap, "seed": seed}
+    run = _read(inputs, settings)
+    broken_down = _tables(run)
     summary = {
-        **interval(scored),
-        "protocol": told,
-        "interval": {**drawn, "confidence": settings.confidence},
-        **_sizes(pool, items),
-        "folds": list(folds),
-        "streams": streams,
-        "fusion": settings.weights and {stream: settings.weights[stream] for stream in streams},
-        "fusion_by_fold": [each.fusion for each in pools],
-        "pretrained": pretrained,
-        "seeds": _spread_of_seeds(scored),
-        "chance": 1 / pool.scored.classes,
-        "majority": majority(folds, pool.clips),
-        "baseline": _best_baseline(broken_down.get("baselines")),
-        "shuffled": json.loads(shuffled.read_text(encoding="utf-8")) if shuffled else None,
-        "suspicious_labels": len(broken_down["label_audit"]),
-        "signers_shared": bool(shared_signers(folds)),
-        "spread": tables.spread(broken_down["per_fold"], broken_down["per_signer"]),
-        "per_fold": json.loads(broken_down["per_fold"].to_json(orient="records")),
+        **_figures(run.pools, run.intervals),
+        **_circumstances(run),
+        "fusion": settings.weights and {stream: settings.weights[stream] for stream in run.streams},
+        "fusion_by_fold": [pool.fusion for pool in run.pools],
+        "temperature_by_fold": [pool.temperature for pool in run.pools],
+        **_comparisons(run, broken_down),
         "version": versions.EVALUATE,
     }
     write_json(out / "metrics.json", summary)
-    metadata = {"version": versions.EVALUATE, "classes": pool.scored.classes}
-    write_parquet(_predictions(pool), out / "predictions.parquet", metadata)
+    metadata = {"version": versions.EVALUATE, "classes": run.pool.scored.classes}
+    write_parquet(_predictions(run.pool), out / "predictions.parquet", metadata)
     for name, table in broken_down.items():
         with atomic_write(out / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False)
-    log.info("top-1 of %d clips: %s; %s", len(pool.clips), summary["top1"], told)
+    log.info("top-1 of %d clips: %s; %s", summary["clips"], summary["top1"], summary["protocol"])
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the inputs hold: the manifest, each fold's rows, the first seed's metrics, and the pool of each seed."""
+
+    inputs: Inputs
+    items: pd.DataFrame
+    folds: dict[str, pd.DataFrame]
+    reports: dict[tuple[str, str], dict[str, Any]]
+    pools: list[Pool]
+    intervals: GroupIntervals
+    fitted: bool
+
+    @property
+    def pool(self) -> Pool:
+        """The first seed's."""
+        return self.pools[0]
+
+    @property
+    def streams(self) -> list[str]:
+        """The streams that there are models of, in their usual order."""
+        return sorted({stream for _, stream in self.inputs.models}, key=STREAMS.index)
+
+
+def _read(inputs: Inputs, settings: EvaluationSettings) -> _Run:
+    """Read the inputs and pool the predictions of each seed."""
+    items = read_parquet(inputs.manifest).to_pandas()
+    folds = {fold: read_parquet(path).to_pandas() for fold, path in inputs.folds.items()}
+    check_cover(folds, items, inputs.folds)
+    pools = []
+    for seed in range(1, inputs.seeds + 1):
+        models = {key: seed_folder(path, seed) for key, path in inputs.models.items()}
+        pools.append(pool_folds(models, folds, items, settings.weights))
+    reports = {key: read_json(seed_folder(path, 1) / "metrics.json") for key, path in inputs.models.items()}
+    intervals = GroupIntervals.of_clips(pools[0].clips, settings.confidence)
+    return _Run(inputs, items, folds, reports, pools, intervals, fitted=settings.weights is None)
+
+
+def _tables(run: _Run) -> dict[str, pd.DataFrame]:
+    """Return every table that is written, by its name."""
+    clips, scored = run.pool.clips, run.pool.scored
+    right = np.mean([each.scored.right for each in run.pools], axis=0)
+    return {
+        "per_fold": tables.per_fold(clips, scored, _validation(run.reports)),
+        "per_signer": tables.per_signer(clips, scored, run.intervals.confidence),
+        "per_class": tables.per_class(clips, scored, run.items),
+        "confusions": tables.confusions(scored, run.items),
+        "calibration": calibration_table(scored.confidence, scored.right),
+        "streams": tables.streams(_ways(run.pools), run.intervals),
+        "label_audit": label_errors(clips, run.pool.scores, run.items),
+        "baselines": comparison.with_network(run.inputs.baselines, clips, right, run.intervals),
+    }
+
+
+def _figures(pools: Sequence[Pool], intervals: GroupIntervals) -> dict[str, Any]:
+    """Return each metric with its interval, the calibration error before calibration too, and the spread of seeds."""
+    scored = [pool.scored for pool in pools]
+    values = pd.DataFrame([point(each) for each in scored])
+    deviation = values.std(ddof=1).to_dict() if len(scored) > 1 else None
+    before = intervals.metrics([pool.uncalibrated for pool in pools])["ece"]
+    return {
+        **{name: asdict(found) for name, found in intervals.metrics(scored).items()},
+        "ece_uncalibrated": asdict(before),
+        "interval": {"unit": intervals.unit, "groups": intervals.groups, "confidence": intervals.confidence},
+        "seeds": {"count": len(scored), "values": values.to_dict("list"), "sd": deviation},
+    }
+
+
+def _circumstances(run: _Run) -> dict[str, Any]:
+    """Return how much was tested, of whom, and the protocol."""
+    clips = run.pool.clips
+    signers = int(clips["signer"].nunique()) if clips["signer"].notna().all() else None
+    shared = bool(read_json(run.inputs.audit).get("tested_shared_signers"))
+    chosen = len({fold for (fold, _), report in run.reports.items() if report.get("select") != "last"})
+    training = Training(run.streams, run.fitted, chosen, run.inputs.seeds, _pretrained(run.reports))
+    return {
+        "protocol": protocol(Split(list(run.folds), signers, shared), training, run.intervals),
+        "clips": len(clips),
+        "untested": int((run.items["copy"] == 0).sum()) - len(clips),
+        "signers": signers,
+        "signers_shared": shared,
+        "classes": run.pool.scored.classes,
+        "classes_tested": int(clips["class_id"].nunique()),
+        "folds": list(run.folds),
+        "validated_folds": chosen,
+        "streams": run.streams,
+        "pretrained": training.pretrained,
+    }
+
+
+def _comparisons(run: _Run, broken_down: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """Return what the headline is to be compared with."""
+    methods = broken_down["baselines"].set_index("method")
+    return {
+        "chance": 1 / run.pool.scored.classes,
+        "majority": float(methods.loc["majority", "top1"]),
+        "ceiling": ceiling(run.folds, run.pool.clips, run.items),
+        "baseline": comparison.best(broken_down["baselines"]),
+        "shuffled": read_json(run.inputs.shuffled),
+        "suspicious_labels": len(broken_down["label_audit"]),
+        "spread": tables.spread(broken_down["per_fold"], broken_down["per_signer"]),
+        "per_fold": json.loads(broken_down["per_fold"].to_json(orient="records")),
+    }
 
 
 def _ways(pools: Sequence[Pool]) -> dict[str, list[Scored]]:
     """Return what the report sets side by side, for each seed: streams and fusion, and once the mean over the seeds.
 
-    That mean of the seeds' probabilities is what `signfold predict` goes by. Nothing for one stream and one seed.
+    That mean of the seeds' probabilities is what `signfold predict` uses. Nothing for one stream and one seed.
     """
     fused, truth = [pool.scored for pool in pools], pools[0].scored.truth
     ways = {stream: [pool.streams[stream] for pool in pools] for stream in pools[0].streams}
@@ -143,46 +219,13 @@ def _ways(pools: Sequence[Pool]) -> dict[str, list[Scored]]:
     return ways
 
 
-def _best_baseline(table: pd.DataFrame | None) -> dict[str, Any] | None:
-    """Return the best of the simple methods, and whether the network beats it: beyond doubt, or only in this sample."""
-    if table is None:
-        return None
-    best: dict[str, Any] = json.loads(table.head(1).to_json(orient="records"))[0]
-    return best | {"beaten": best["gain"] > 0, "beaten_surely": best["gain_low"] > 0}
-
-
-def _sizes(pool: Pool, items: pd.DataFrame) -> dict[str, int | None]:
-    """Return how much was tested; no number of signers where a clip has none."""
-    known = pool.clips["signer"].notna().all()
-    return {
-        "clips": len(pool.clips),
-        "untested": int((items["copy"] == 0).sum()) - len(pool.clips),
-        "signers": int(pool.clips["signer"].nunique()) if known else None,
-        "classes": pool.scored.classes,
-        "classes_tested": int(pool.clips["class_id"].nunique()),
-    }
-
-
-def _model_report(model: Path) -> dict[str, Any]:
-    """Return what a model says of itself."""
-    path = model / "metrics.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
 def _pretrained(reports: Mapping[tuple[str, str], dict[str, Any]]) -> dict[str, Any] | None:
-    """Return what networks had seen before, as `provenance_of` has it, with the most `clips`; None if none had."""
+    """Return what networks had seen before training, with the most `clips` of any; None if none had."""
     found = [report["pretrained"] for report in reports.values() if report.get("pretrained")]
     if not found:
         return None
     names = {key: sorted({name for seen in found for name in seen.get(key, ())}) for key in ("datasets", "namesakes")}
     return {**names, "clips": max(seen["clips"] for seen in found)}
-
-
-def _spread_of_seeds(scored: Sequence[Scored]) -> dict[str, Any]:
-    """Return how many seeds there are, each one's pooled figures, and for several the standard deviation over seeds."""
-    values = pd.DataFrame([point(each) for each in scored])
-    deviation = values.std(ddof=1).to_dict() if len(scored) > 1 else None
-    return {"count": len(scored), "values": values.to_dict("list"), "sd": deviation}
 
 
 def _validation(reports: Mapping[tuple[str, str], dict[str, Any]]) -> dict[str, float]:
@@ -195,9 +238,12 @@ def _validation(reports: Mapping[tuple[str, str], dict[str, Any]]) -> dict[str, 
 
 
 def _predictions(pool: Pool) -> pa.Table:
+    """Return one row for each clip: what it is, the predicted class, and the K calibrated probabilities."""
     clips, scored = pool.clips, pool.scored
     columns = clips[["sample_id", "fold", "signer", "class_id", "label", "gloss"]].assign(
-        predicted=scored.predicted.astype(np.int32), rank=scored.rank.astype(np.int32), confidence=scored.confidence
+        predicted=scored.predicted.astype(np.int32),
+        rank=scored.rank.astype(np.int32),
+        confidence=scored.confidence.astype(np.float32),
     )
     table = pa.Table.from_pandas(columns, preserve_index=False)
     flat = pa.array(pool.scores.ravel())

@@ -1,4 +1,4 @@
-"""Late fusion: one score per class from the streams of one fold, with fixed weights or fitted ones."""
+"""Late fusion: one score per class from the streams of one fold, with fixed or fitted weights."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def fit_weights(logits: Mapping[str, np.ndarray], truth: np.ndarray) -> dict[str
     """Return the weights under which the fused scores give the truth the greatest likelihood.
 
     The log-likelihood of a mixture with fixed parts is concave in its weights, so expectation maximisation (Dempster,
-    Laird and Rubin 1977) climbs to its maximum; it starts at equal weights, and keeps those of streams that say the
-    same.
+    Laird and Rubin 1977) climbs to its maximum; it starts at equal weights, and keeps them for streams with equal
+    scores.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Clips whose label the networks contradict with confidence: where to look for mistakes in a dataset.
+"""Clips whose label is probably wrong: the networks are confident of another class.
 
 Confident learning (Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels",
-section 3.1) on out-of-fold probabilities: each clip was judged by a network that saw neither it nor its signer.
+section 3.1) on out-of-fold probabilities: no network judges a clip that it was trained on.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ COLUMNS = ["sample_id", "signer", "label", "gloss", "given", "other_label", "oth
 
 
 def label_errors(clips: pd.DataFrame, probabilities: NDArray[np.float32], items: pd.DataFrame) -> pd.DataFrame:
-    """Return the clips that confidently belong to another class than their label says, the most suspicious first.
+    """Return the clips that confidently belong to another class than their label, the most confident first.
 
     A class's threshold is the mean probability that clips with its label get for it. A clip counts for the class with
-    the highest probability among those whose threshold it reaches; if that is not its label, it is suspect.
+    the highest probability among those whose threshold it reaches; if that is not its label, it is listed.
 
     Parameters
     ----------
@@ -32,14 +32,14 @@ def label_errors(clips: pd.DataFrame, probabilities: NDArray[np.float32], items:
     -------
     DataFrame
         sample_id, signer, label, gloss; given, the probability of the label; other_label, other_gloss, other, those of
-        the class that it seems to be; margin, other - given, by which the rows fall.
+        the class that it probably is; margin, other - given, which falls from row to row.
     """
     given = clips["class_id"].to_numpy()
     own = probabilities[np.arange(len(given)), given]
     total = np.bincount(given, own, probabilities.shape[1])
     with np.errstate(invalid="ignore"):
         threshold = total / np.bincount(given, minlength=probabilities.shape[1])
-    # A class without a clip has no threshold, and nothing can be told to belong there.
+    # A class without a clip has no threshold, and no clip is counted for it.
     reached = probabilities >= np.where(np.isnan(threshold), np.inf, threshold)
     best = np.where(reached, probabilities, -1.0).argmax(1)
     suspect = np.flatnonzero(reached.any(1) & (best != given))

@@ -1,8 +1,4 @@
-"""What is measured on scored clips, and how sure one can be of it: point values, and bootstrap intervals over groups.
-
-Every metric here is a function of sums over clips (hits, per-class counts, per-bin counts). So a resample of signers is
-a vector of weights, and 2000 resamples are a few matrix products, also with 30,000 clips of 999 classes.
-"""
+"""Metrics of scored clips: top-1, top-5, macro F1, balanced accuracy and the calibration error."""
 
 from __future__ import annotations
 
@@ -10,17 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score, recall_score
 
-BINS = 15
+from signfold.evaluation.calibration import calibration_error, calibration_table
+
+# With no more classes than this, top-5 is right by definition, and is not reported.
+TOP = 5
 METRICS = ("top1", "top5", "macro_f1", "balanced_accuracy", "ece")
 _COLUMNS = ("truth", "predicted", "rank", "confidence")
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What is left of N clips' scores once they are compared with the truth.
+    """N clips with the network's answers beside the truth.
 
     Parameters
     ----------
@@ -34,14 +33,24 @@ class Scored:
         K.
     """
 
-    truth: np.ndarray
-    predicted: np.ndarray
-    rank: np.ndarray
-    confidence: np.ndarray
+    truth: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    rank: NDArray[np.int64]
+    confidence: NDArray[np.floating]
     classes: int
 
     def __len__(self) -> int:
         return len(self.truth)
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """(N,) whether the predicted class is the true one."""
+        return self.predicted == self.truth
+
+    @property
+    def in_top(self) -> NDArray[np.bool_]:
+        """(N,) whether the true class is among the `TOP` with the highest scores."""
+        return self.rank <= TOP
 
     @classmethod
     def concatenate(cls, parts: Sequence[Scored]) -> Scored:
@@ -49,12 +58,12 @@ class Scored:
         columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
         return cls(**columns, classes=parts[0].classes)
 
-    def take(self, index: np.ndarray) -> Scored:
+    def take(self, index: NDArray) -> Scored:
         """Return the clips at `index` (positions or a mask)."""
         return Scored(**{name: getattr(self, name)[index] for name in _COLUMNS}, classes=self.classes)
 
 
-def score(scores: np.ndarray, truth: np.ndarray) -> Scored:
+def score(scores: NDArray[np.floating], truth: NDArray[np.int64]) -> Scored:
     """Compare class probabilities (N, K) with the truth (N,).
 
     Equal scores rank in the order of class ids, so that rank 1 and the prediction (the first of the best) always agree.
@@ -69,38 +78,14 @@ def point(scored: Scored) -> dict[str, float]:
     """Return the value of each of `METRICS`.
 
     Macro F1 and balanced accuracy (macro recall) average over the classes that have a clip here: the recall of a class
-    without one is undefined. With K <= 5, top-5 is 1 by definition.
+    without one is undefined.
     """
     present = np.unique(scored.truth)
     options = {"labels": present, "average": "macro", "zero_division": 0}
     return {
         "top1": float(accuracy_score(scored.truth, scored.predicted)),
-        "top5": float((scored.rank <= 5).mean()),
+        "top5": float(scored.in_top.mean()),
         "macro_f1": float(f1_score(scored.truth, scored.predicted, **options)),
         "balanced_accuracy": float(recall_score(scored.truth, scored.predicted, **options)),
-        "ece": calibration_error(calibration(scored)),
+        "ece": calibration_error(calibration_table(scored.confidence, scored.right)),
     }
-
-
-def bins(confidence: np.ndarray) -> np.ndarray:
-    """Return for each confidence its bin of `BINS` equal ones, closed at the top: (0, 1/15], (1/15, 2/15], ..."""
-    return np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-
-
-def calibration(scored: Scored) -> pd.DataFrame:
-    """Return per confidence bin: `low`, `high`, `clips`, mean `confidence`, `accuracy` (NaN where no clip falls)."""
-    index = bins(scored.confidence)
-    clips = np.bincount(index, minlength=BINS)
-    with np.errstate(invalid="ignore"):
-        confidence = np.bincount(index, scored.confidence, BINS) / clips
-        accuracy = np.bincount(index, scored.predicted == scored.truth, BINS) / clips
-    edges = np.linspace(0, 1, BINS + 1)
-    return pd.DataFrame(
-        {"low": edges[:-1], "high": edges[1:], "clips": clips, "confidence": confidence, "accuracy": accuracy}
-    )
-
-
-def calibration_error(table: pd.DataFrame) -> float:
-    """Return the expected calibration error of a `calibration` table (Guo et al. 2017, equation 3)."""
-    gap = (table["confidence"] - table["accuracy"]).abs().fillna(0)
-    return float((gap * table["clips"]).sum() / table["clips"].sum())

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_parquet
 from signfold.core.settings import STREAMS
+from signfold.evaluation.calibration import at_temperature, fit_temperature
 from signfold.evaluation.fusion import fit_weights, fuse
 from signfold.evaluation.metrics import Scored, score
 
@@ -26,22 +28,43 @@ class Pool:
     clips
         N rows: sample_id, fold, signer, class_id, label, gloss, sha256.
     scores
-        (N, K) float32, fused probabilities.
+        (N, K) float32, fused and calibrated probabilities.
+    scored
+        The clips scored by these.
+    uncalibrated
+        The clips scored by the fused probabilities as they were before calibration.
     streams
-        For each stream its own results, when there are several.
+        For each stream by itself its scored clips, when there are several; uncalibrated.
     fusion
         For each fold the weights of its streams, which sum to 1.
+    temperature
+        For each fold its temperature; None where nobody validates, so that nothing could be fitted.
     """
 
     clips: pd.DataFrame
-    scores: np.ndarray
+    scores: NDArray[np.float32]
     scored: Scored
+    uncalibrated: Scored
     streams: dict[str, Scored] = field(default_factory=dict)
     fusion: dict[str, dict[str, float]] = field(default_factory=dict)
+    temperature: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _FoldScores:
+    """The test part of one fold: its rows, calibrated scores (N, K) float32, and what they were fused with."""
+
+    test: pd.DataFrame
+    scores: NDArray[np.float32]
+    scored: Scored
+    uncalibrated: Scored
+    streams: dict[str, Scored]
+    weights: dict[str, float]
+    temperature: float | None
 
 
 def check_cover(folds: Mapping[str, pd.DataFrame], items: pd.DataFrame, paths: Mapping[str, Path]) -> None:
-    """Make sure that no clip is in two test parts, no copy in one, and, but for an official split, none in none.
+    """Check that every clip is in one test part and no copy in any; of an official split, clips may be in none.
 
     Raises
     ------
@@ -76,38 +99,66 @@ def pool_folds(
     items: pd.DataFrame,
     weights: Mapping[str, float] | None,
 ) -> Pool:
-    """Fuse the streams of each fold and put the test parts together, in manifest order.
+    """Fuse and calibrate the streams of each fold, and put the test parts together, in manifest order.
 
     Parameters
     ----------
-    model_dirs, folds, items
-        Models by (fold, stream); each fold's rows; the manifest.
+    model_dirs
+        The model's folder for each (fold, stream).
+    folds
+        The rows of each fold.
+    items
+        The manifest.
     weights
-        Of each stream; None: each fold's own, fitted on its validation part.
+        Weight of each stream; None: each fold's own, fitted on its validation part.
     """
     classes = int(items["class_id"].max()) + 1
     names = [stream for stream in STREAMS if any(stream == other for _, other in model_dirs)]
-    parts, fused, used = [], [], {}
-    alone: dict[str, list[Scored]] = {stream: [] for stream in names if len(names) > 1}
-    for fold, table in folds.items():
-        test = table[table["role"] == "test"]
-        if lacking := [stream for stream in names if (fold, stream) not in model_dirs]:
-            raise SignfoldError(f"{fold}: no model of stream {lacking[0]!r}, which other folds have; train it too")
-        models = {stream: model_dirs[fold, stream] for stream in names}
-        logits = {stream: read_logits(model, test, classes) for stream, model in models.items()}
-        used[fold] = _shares(weights, names) if weights else _fitted(fold, table, models, classes)
-        truth = test["class_id"].to_numpy()
-        parts.append(test[["sample_id", "signer", "class_id", "label", "sha256"]].assign(fold=fold))
-        fused.append(fuse(logits, used[fold]).astype(np.float32))
-        for stream in alone:
-            alone[stream].append(score(fuse({stream: logits[stream]}, {stream: 1}), truth))
-    clips = pd.concat(parts, ignore_index=True)
+    parts = {fold: _fold_scores(fold, table, model_dirs, names, classes, weights) for fold, table in folds.items()}
+    clips = pd.concat([part.test for part in parts.values()], ignore_index=True)
     order = np.argsort(pd.Index(items["sample_id"]).get_indexer(pd.Index(clips["sample_id"])), kind="stable")
-    scores = np.concatenate(fused)[order]
     clips = clips.iloc[order].reset_index(drop=True)
     clips["gloss"] = clips["sample_id"].map(items.set_index("sample_id")["gloss"])
-    streams = {stream: Scored.concatenate(parts).take(order) for stream, parts in alone.items()}
-    return Pool(clips, scores, score(scores, clips["class_id"].to_numpy()), streams, used)
+
+    def pooled(scored: Sequence[Scored]) -> Scored:
+        return Scored.concatenate(scored).take(order)
+
+    return Pool(
+        clips,
+        np.concatenate([part.scores for part in parts.values()])[order],
+        pooled([part.scored for part in parts.values()]),
+        pooled([part.uncalibrated for part in parts.values()]),
+        {name: pooled([part.streams[name] for part in parts.values()]) for name in (names if len(names) > 1 else ())},
+        {fold: part.weights for fold, part in parts.items()},
+        {fold: part.temperature for fold, part in parts.items()},
+    )
+
+
+def _fold_scores(
+    fold: str,
+    table: pd.DataFrame,
+    model_dirs: Mapping[tuple[str, str], Path],
+    names: Sequence[str],
+    classes: int,
+    weights: Mapping[str, float] | None,
+) -> _FoldScores:
+    """Score the test part of a fold; weights and temperature are fitted on its validation part alone."""
+    if lacking := [stream for stream in names if (fold, stream) not in model_dirs]:
+        raise SignfoldError(f"{fold}: no model of stream {lacking[0]!r}, which other folds have; train it too")
+    test, val = (table[(table["role"] == role) & (table["copy"] == 0)] for role in ("test", "val"))
+    truth = test["class_id"].to_numpy()
+    logits = {name: read_logits(model_dirs[fold, name], test, classes) for name in names}
+    held_out = {name: read_logits(model_dirs[fold, name], val, classes, "val") for name in names} if len(val) else {}
+    used = _shares(weights, names) if weights else _fitted(fold, held_out, val["class_id"].to_numpy())
+    fused, temperature = fuse(logits, used), None
+    if held_out:
+        temperature = fit_temperature(fuse(held_out, used), val["class_id"].to_numpy())
+    scores = at_temperature(fused, temperature) if temperature else fused
+    alone = {name: score(fuse({name: own}, {name: 1}), truth) for name, own in logits.items()}
+    rows = test[["sample_id", "signer", "class_id", "label", "sha256"]].assign(fold=fold)
+    return _FoldScores(
+        rows, scores.astype(np.float32), score(scores, truth), score(fused, truth), alone, used, temperature
+    )
 
 
 def _shares(weights: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
@@ -120,18 +171,16 @@ def _shares(weights: Mapping[str, float], names: Sequence[str]) -> dict[str, flo
     return {name: weights[name] / total for name in names}
 
 
-def _fitted(fold: str, table: pd.DataFrame, models: Mapping[str, Path], classes: int) -> dict[str, float]:
-    """Return weights fitted on the fold's validation part alone."""
-    rows = table[(table["role"] == "val") & (table["copy"] == 0)]
-    if rows.empty:
+def _fitted(fold: str, held_out: Mapping[str, NDArray], truth: NDArray[np.int64]) -> dict[str, float]:
+    """Return weights fitted on the logits of the fold's validation part."""
+    if not held_out:
         raise SignfoldError(
             f"evaluation.fusion: validation, but {fold} has no validation part; give fixed weights such as [2, 2, 1, 1]"
         )
-    logits = {stream: read_logits(model, rows, classes, "val") for stream, model in models.items()}
-    return fit_weights(logits, rows["class_id"].to_numpy())
+    return fit_weights(held_out, truth)
 
 
-def read_logits(model: Path, rows: pd.DataFrame, classes: int, role: str = "test") -> np.ndarray:
+def read_logits(model: Path, rows: pd.DataFrame, classes: int, role: str = "test") -> NDArray[np.floating]:
     """Return the logits (N, K) of a model for `rows` of a fold, all of one role, in their order.
 
     Raises
@@ -156,13 +205,3 @@ def read_logits(model: Path, rows: pd.DataFrame, classes: int, role: str = "test
     if not np.isfinite(flat).all():
         raise SignfoldError(f"{path}: a logit is not finite: training diverged. Lower training.learning_rate")
     return flat.reshape(-1, classes)[order]
-
-
-def bootstrap_groups(clips: pd.DataFrame) -> tuple[np.ndarray, str]:
-    """Return for each clip what it is drawn with, and the word for it.
-
-    Signers, if there are at least two and every clip has one; otherwise distinct videos (equal SHA-256 stay together).
-    """
-    if clips["signer"].notna().all() and clips["signer"].nunique() > 1:
-        return clips["signer"].to_numpy(dtype=str), "signer"
-    return clips["sha256"].to_numpy(dtype=str), "clip"

@@ -1,97 +1,103 @@
-"""How the figures came about, in a sentence, and what a model that learnt nothing would reach."""
+"""How the figures came about, in one sentence that stands beside the headline."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
+from signfold.evaluation.intervals import GroupIntervals
 
 
-def shared_signers(folds: Mapping[str, pd.DataFrame]) -> set[str]:
-    """Return the signers that some fold both tests and learns or chooses from."""
-    shared: set[str] = set()
-    for table in folds.values():
-        signers = {role: set(rows.dropna()) for role, rows in table.groupby("role")["signer"]}
-        shared |= signers.get("test", set()) & (signers.get("train", set()) | signers.get("val", set()))
-    return shared
-
-
-def protocol(
-    folds: Mapping[str, pd.DataFrame],
-    clips: pd.DataFrame,
-    streams: Sequence[str],
-    chosen: bool,
-    unit: str,
-    confidence: float,
-    resamples: int,
-    *,
-    fusion: str = "fixed weights",
-    pretrained: Mapping[str, Any] | None = None,
-    seeds: int = 1,
-) -> str:
-    """Return in one sentence how the figures came about.
+@dataclass(frozen=True)
+class Split:
+    """What was tested, and how it was set apart from training.
 
     Parameters
     ----------
     folds
-        For each fold its rows, with signer and role.
-    clips
-        All test clips.
+        Names of the folds; an official split is the one fold `official`.
+    signers
+        Number of test signers; None where a clip's signer is unknown.
+    shared
+        Whether a test signer is in training too.
+    """
+
+    folds: Sequence[str]
+    signers: int | None
+    shared: bool
+
+    @property
+    def apart(self) -> bool:
+        """Whether no test signer is known in training."""
+        return self.signers is not None and not self.shared
+
+    def __str__(self) -> str:
+        told = f"{self.signers} signer{'s' * (self.signers != 1)}" if self.signers is not None else "Signers unknown"
+        if "official" in self.folds:
+            told += " in the test part of the official split"
+        else:
+            told += f", {len(self.folds)} {'signer-wise folds' if self.apart else 'folds over distinct videos'}"
+        if self.shared:
+            return f"{told}, test signers also in training"
+        return told if self.apart else f"{told}, so test signers may be in training"
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the networks were trained and put together.
+
+    Parameters
+    ----------
     streams
-        What was fused.
+        The streams that were fused.
+    fitted
+        Whether fusion weights were fitted on validation clips, or are fixed.
     chosen
-        Whether the epoch was chosen by validation, or is the last one.
-    unit, confidence, resamples
-        What the bootstrap draws, `signer` or `clip`; its coverage; how often.
-    fusion
-        What streams were fused with.
+        Number of folds in which validation clips chose the epoch; the last epoch is taken in the others.
+    seeds
+        Number of networks for each fold and stream.
     pretrained
         `datasets` and number of `clips` that the networks had seen before, and `namesakes`, test signers whose names
         are there too; None if none.
-    seeds
-        How many networks there are for each fold and stream.
     """
-    split, validation = _split(folds, clips)
-    epoch = f"epoch chosen on {validation}" if chosen else "last epoch taken"
-    fused = f", {' + '.join(streams)} fused with {fusion}" if len(streams) > 1 else ""
-    if pretrained:
-        source = " and ".join(pretrained["datasets"])
-        split += f", pre-trained on {pretrained['clips']} clips of {source}, none of them tested"
-        if pretrained["namesakes"]:
-            split += f" (test signers whose names are there too: {len(pretrained['namesakes'])})"
-    mean = f", mean over {seeds} seeds" if seeds > 1 else ""
-    narrow = "" if unit == "signer" else ", too narrow for signers that are not here"
-    return (
-        f"{split}, {epoch}{fused}, each test part scored once{mean}; "
-        f"{100 * confidence:g} % interval: bootstrap over {unit}s ({resamples}){narrow}"
-    )
+
+    streams: Sequence[str]
+    fitted: bool
+    chosen: int
+    seeds: int
+    pretrained: dict[str, Any] | None
 
 
-def _split(folds: Mapping[str, pd.DataFrame], clips: pd.DataFrame) -> tuple[str, str]:
-    """Return who was tested and how they were set apart; and what validation consists of."""
-    signers, known = clips["signer"].nunique(), clips["signer"].notna().all()
-    split = f"{signers} signer{'s' * (signers != 1)}" if known else "Signers unknown"
-    shared = bool(shared_signers(folds))
-    if "official" in folds:
-        split, validation = f"{split} in the test part of the official split", "the validation part"
-    elif known and not shared:
-        split, validation = f"{split}, {len(folds)} signer-wise folds", "validation signers"
-    else:
-        split, validation = f"{split}, {len(folds)} folds over distinct videos", "validation videos"
-    if shared:
-        split += ", test signers also in training"
-    elif not known:
-        split += ", so test signers may be in training"
-    return split, validation
+def protocol(split: Split, training: Training, intervals: GroupIntervals) -> str:
+    """Return in one sentence how the figures came about, ending with how the interval was made."""
+    parts = [str(split)]
+    if training.pretrained:
+        parts.append(_pretraining(training.pretrained))
+    parts.append(_epoch(split, training.chosen))
+    if len(training.streams) > 1:
+        weights = "weights fitted on validation" if training.fitted else "fixed weights"
+        parts.append(f"{' + '.join(training.streams)} fused with {weights}")
+    parts.append("each test part scored once")
+    if training.seeds > 1:
+        parts.append(f"mean over {training.seeds} seeds")
+    narrow = "" if intervals.unit == "signer" else ", too narrow for signers that are not here"
+    over = f"{100 * intervals.confidence:g} % interval: score interval over {intervals.groups} {intervals.unit}s"
+    return f"{', '.join(parts)}; {over}{narrow}"
 
 
-def majority(folds: Mapping[str, pd.DataFrame], clips: pd.DataFrame) -> float:
-    """Return the pooled top-1 of always saying the class with the most training clips of the fold (copies left out)."""
-    hits = 0
-    for fold, table in folds.items():
-        trained = table[(table["role"] == "train") & (table["copy"] == 0)]
-        if len(trained):
-            commonest = trained["class_id"].mode().iloc[0]
-            hits += int((clips.loc[clips["fold"] == fold, "class_id"] == commonest).sum())
-    return hits / len(clips)
+def _pretraining(seen: dict[str, Any]) -> str:
+    told = f"pre-trained on {seen['clips']} clips of {' and '.join(seen['datasets'])}, none of them tested"
+    names = len(seen["namesakes"])
+    return told + (f" (test signers whose names are there too: {names})" if names else "")
+
+
+def _epoch(split: Split, chosen: int) -> str:
+    """Return how the epoch was taken: no word of validation where nobody validates."""
+    if not chosen:
+        return "last epoch taken"
+    if "official" in split.folds:
+        return "epoch chosen on the validation part"
+    whom = "validation signers" if split.apart else "validation videos"
+    others = len(split.folds) - chosen
+    return f"epoch chosen on {whom}" + (f" (last epoch taken in {others} of {len(split.folds)} folds)" * bool(others))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 
-from signfold.evaluation.intervals import wilson
+from signfold.core.results import fold_order
+from signfold.evaluation.intervals import GroupIntervals, wilson
 from signfold.evaluation.metrics import Scored, point
 
 
-def classes(items: pd.DataFrame) -> pd.DataFrame:
+def class_names(items: pd.DataFrame) -> pd.DataFrame:
     """Return `label` and `gloss` of each class id 0..K-1 of a manifest; the label stands in for a missing gloss."""
     table = items.drop_duplicates("class_id").set_index("class_id")[["label", "gloss"]].sort_index()
     table["gloss"] = table["gloss"].fillna(table["label"])
@@ -27,13 +28,8 @@ def per_fold(clips: pd.DataFrame, scored: Scored, validation: Mapping[str, float
         values = point(scored.take(part.index.to_numpy()))
         size = {"clips": len(part), "signers": part["signer"].nunique(), "classes": part["class_id"].nunique()}
         rows.append({"fold": fold, **size, **values, "val_top1": validation.get(str(fold))})
-    order = {fold: place for place, fold in enumerate(sorted(clips["fold"].unique(), key=_natural))}
-    return pd.DataFrame(rows).sort_values("fold", key=lambda names: names.map(order)).reset_index(drop=True)
-
-
-def _natural(name: str) -> tuple[int, str]:
-    """Sort fold-2 before fold-10."""
-    return len(name), name
+    rows.sort(key=lambda row: fold_order(row["fold"]))
+    return pd.DataFrame(rows)
 
 
 def per_signer(clips: pd.DataFrame, scored: Scored, confidence: float) -> pd.DataFrame:
@@ -42,11 +38,11 @@ def per_signer(clips: pd.DataFrame, scored: Scored, confidence: float) -> pd.Dat
     rows = []
     for signer, part in clips.groupby("signer"):
         own = scored.take(part.index.to_numpy())
-        correct = int((own.predicted == own.truth).sum())
-        low, high = wilson(correct, len(part), confidence)
-        where = ", ".join(sorted(part["fold"].unique(), key=_natural))
-        size = (len(part), part["class_id"].nunique(), correct, correct / len(part))
-        rows.append((signer, where, *size, low, high, float((own.rank <= 5).mean())))
+        correct = int(own.right.sum())
+        found = wilson(correct, len(part), confidence)
+        where = ", ".join(sorted(part["fold"].unique(), key=fold_order))
+        size = (len(part), part["class_id"].nunique(), correct)
+        rows.append((signer, where, *size, found.value, found.low, found.high, float(own.in_top.mean())))
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -55,16 +51,16 @@ def per_class(clips: pd.DataFrame, scored: Scored, items: pd.DataFrame) -> pd.Da
 
     A class without a test clip has no recall: its row has 0 clips and empty figures.
     """
-    table = classes(items)
+    table = class_names(items)
     ids = table.index.to_numpy()
     options: dict[str, Any] = {"labels": ids, "average": None, "zero_division": 0}
     precision, recall, f1, count = precision_recall_fscore_support(scored.truth, scored.predicted, **options)
     tested = count > 0
     table["clips"] = count
     table["signers"] = clips.groupby("class_id")["signer"].nunique().reindex(ids, fill_value=0)
-    table["correct"] = np.rint(recall * count).astype(int)
+    table["correct"] = np.bincount(scored.truth[scored.right], minlength=scored.classes)[ids]
     table["top1"] = np.where(tested, recall, np.nan)
-    table["top5"] = pd.Series(scored.rank <= 5).groupby(scored.truth).mean().reindex(ids)
+    table["top5"] = pd.Series(scored.in_top).groupby(scored.truth).mean().reindex(ids)
     table["precision"] = np.where(tested, precision, np.nan)
     table["f1"] = np.where(tested, f1, np.nan)
     errors = confusions(scored, items).drop_duplicates("true").set_index("true")
@@ -73,12 +69,13 @@ def per_class(clips: pd.DataFrame, scored: Scored, items: pd.DataFrame) -> pd.Da
 
 
 def confusions(scored: Scored, items: pd.DataFrame) -> pd.DataFrame:
-    """Return each wrong (true, predicted) pair of classes with its count and share of the true class, worst first."""
+    """Return each wrong (true, predicted) pair of classes: its count, the true class's clips, the share; worst first."""
     frame = pd.DataFrame({"true": scored.truth, "predicted": scored.predicted})
     sizes = frame["true"].value_counts()
     table = frame[frame["true"] != frame["predicted"]].value_counts().rename("count").reset_index()
-    table["share"] = table["count"] / table["true"].map(sizes)
-    names = classes(items)
+    table["clips"] = table["true"].map(sizes).astype(int)
+    table["share"] = table["count"] / table["clips"]
+    names = class_names(items)
     for side in ("true", "predicted"):
         for column in ("label", "gloss"):
             table[f"{side}_{column}"] = table[side].map(names[column])
@@ -86,33 +83,46 @@ def confusions(scored: Scored, items: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(order, ascending=[False, False, True, True]).reset_index(drop=True)
 
 
-def streams(
-    ways: Mapping[str, Sequence[Scored]], interval: Callable[[Sequence[Scored]], dict[str, dict[str, float]]]
-) -> pd.DataFrame:
-    """Return the metrics of each way to score the clips, by its name: a stream, the fusion; the top-1 has an interval.
+def streams(ways: Mapping[str, Sequence[Scored]], intervals: GroupIntervals) -> pd.DataFrame:
+    """Return top-1 with its interval, top-5, macro F1 and balanced accuracy of each way to score the clips.
 
-    Each way is there once for each seed.
+    Parameters
+    ----------
+    ways
+        By name, such as a stream or the fusion: the clips as each seed's networks score them.
+    intervals
+        The intervals over these clips.
     """
-    columns = ["stream", "top1", "low", "high", "top5", "macro_f1", "balanced_accuracy", "ece"]
+    columns = ["stream", "top1", "low", "high", "top5", "macro_f1", "balanced_accuracy"]
     rows = []
     for name, scored in ways.items():
-        values = interval(scored)
-        ends = {end: values["top1"][end] for end in ("low", "high")}
-        rows.append({"stream": name, **{metric: values[metric]["value"] for metric in values}, **ends})
+        found = intervals.metrics(scored)
+        others = (found[metric].value for metric in columns[4:])
+        rows.append((name, found["top1"].value, found["top1"].low, found["top1"].high, *others))
     return pd.DataFrame(rows, columns=columns)
 
 
 def spread(folds: pd.DataFrame, signers: pd.DataFrame) -> dict[str, Any]:
-    """Return mean and standard deviation of the folds' top-1, the best fold, and the worst signer. Not the headline."""
+    """Return how top-1 differs over folds and signers, which no headline is: mean, deviation, best and worst.
+
+    Parameters
+    ----------
+    folds, signers
+        As `per_fold` and `per_signer` return them.
+
+    Returns
+    -------
+    dict
+        fold_mean, fold_sd (None for one fold), best_fold, and worst_signer and best_signer (None where unknown).
+    """
     best = folds.iloc[int(folds["top1"].argmax())]
-    deviation = float(folds["top1"].std(ddof=1)) if len(folds) > 1 else None
-    worst = None
-    if len(signers):
-        row = signers.iloc[int(signers["top1"].argmin())]
-        worst = {"signer": str(row["signer"]), "top1": float(row["top1"]), "clips": int(row["clips"])}
+    ranked = signers.sort_values(["top1", "signer"], kind="stable").to_dict("records")
+    columns = ("signer", "top1", "correct", "clips")
+    ends = [{name: ranked[place][name] for name in columns} if ranked else None for place in (0, -1)]
     return {
         "fold_mean": float(folds["top1"].mean()),
-        "fold_sd": deviation,
+        "fold_sd": float(folds["top1"].std(ddof=1)) if len(folds) > 1 else None,
         "best_fold": {"fold": str(best["fold"]), "top1": float(best["top1"]), "clips": int(best["clips"])},
-        "worst_signer": worst,
+        "worst_signer": ends[0],
+        "best_signer": ends[1],
     }

@@ -12,8 +12,8 @@ from scipy.stats import binom
 
 from signfold.cli.main import main
 from signfold.core.errors import SignfoldError
-from signfold.core.files import write_parquet
-from signfold.evaluation.compare import by_sign, compare
+from signfold.core.files import read_parquet, write_parquet
+from signfold.evaluation.compare import by_sign, compare, listing
 
 
 def result(folder: Path, right: dict[str, bool], label: str = "a", signer: bool = True) -> Path:
@@ -48,23 +48,25 @@ def test_figures_are_those_of_a_case_worked_out_by_hand(tmp_path: Path) -> None:
     found = compare(result(tmp_path / "a", a), result(tmp_path / "b", b))
     assert (found.top1_a, found.top1_b, found.lost, found.won) == (0.5, 0.65, 2, 8)
     assert found.p == pytest.approx(2 * binom.cdf(2, 10, 0.5))
-    # Signers gain -2, 0, 8 and 0 of 10 clips: the interval's ends are means of four of these.
+    # Signers gain -2, 0, 8 and 0 of 10 clips.
     assert found.unit == "signer"
-    assert -0.2 <= found.low < 0 < 0.15 < found.high <= 0.8
+    assert found.gain.value == pytest.approx(0.15)
+    assert -0.7 < found.gain.low < 0 < 0.15 < found.gain.high <= 1
 
 
-def test_what_all_signers_gain_alike_is_certain(tmp_path: Path) -> None:
+def test_what_all_signers_gain_alike_is_nearly_certain(tmp_path: Path) -> None:
     a = {name: name.endswith("1") for name in clips()}
     b = {name: name[-1] in "12" for name in clips()}
     found = compare(result(tmp_path / "a", a), result(tmp_path / "b", b))
-    assert found.low == pytest.approx(0.1)
-    assert found.high == pytest.approx(0.1)
+    assert found.gain.value == pytest.approx(0.1)
+    assert 0.1 < found.gain.high - found.gain.low < 0.3
 
 
-def test_clips_are_drawn_where_a_signer_is_unknown(tmp_path: Path) -> None:
+def test_the_interval_is_over_clips_where_a_signer_is_unknown(tmp_path: Path) -> None:
     right = dict.fromkeys(clips(), True)
     found = compare(result(tmp_path / "a", right, signer=False), result(tmp_path / "b", right, signer=False))
-    assert (found.unit, found.low, found.high, found.p) == ("clip", 0, 0, 1)
+    assert (found.unit, found.gain.value, found.p) == ("clip", 0, 1)
+    assert found.gain.low == pytest.approx(-found.gain.high)
 
 
 def test_only_shared_clips_count_and_the_others_are_counted(tmp_path: Path) -> None:
@@ -85,8 +87,34 @@ def test_the_command_prints_a_verdict(tmp_path: Path) -> None:
     bad = result(tmp_path / "a", dict.fromkeys(clips(), False))
     done = CliRunner().invoke(main, ["compare", str(bad), str(good)])
     assert done.exit_code == 0, done.output
-    assert "B - A: +100.0 points, 95% interval +100.0 to +100.0 (bootstrap over signers); B is better" in done.output
+    assert "B - A: +100.0 points, 95% interval +" in done.output
+    assert "to +100.0 (score interval over signers); B is better" in done.output
+    assert "right in B alone: 40; in A alone: 0; McNemar" in done.output
     assert "better in B: 2 of 2 signs" in done.output
+    assert "  a: 0 to 4 of 4 clips" in done.output
+    assert "worse in B: 0 of 2 signs" in done.output
+    other = CliRunner().invoke(main, ["compare", str(good), str(bad)])
+    assert "; A is better" in other.output
+    same = CliRunner().invoke(main, ["compare", str(good), str(good)])
+    assert "; no difference can be told" in same.output
+
+
+def test_a_long_list_of_signs_is_cut(tmp_path: Path) -> None:
+    """Of 40 signs, B has 25 right that A has not: the first are named, the others counted."""
+    names = [f"s{n % 4}/{n}" for n in range(40)]
+    folders = []
+    for folder, rights in (("a", 0), ("b", 25)):
+        path = result(tmp_path / folder, {name: place < rights for place, name in enumerate(names)})
+        file = path / "evaluation/predictions.parquet"
+        table = read_parquet(file).to_pandas()
+        table["gloss"] = table["sample_id"]
+        write_parquet(pa.Table.from_pandas(table, preserve_index=False), file, {})
+        folders.append(path)
+    lines = listing(compare(*folders), *folders)
+    at = lines.index("better in B: 25 of 40 signs")
+    assert lines[at + 11 : at + 13] == ["  and 15 more", "worse in B: 0 of 40 signs"]
+    assert lines[2] == "40 clips in both (0 only in A, 0 only in B)"
+    assert lines[3] == "top-1 on these: A 0.0%, B 62.5%"
 
 
 def test_what_cannot_be_compared_is_an_error_with_names(tmp_path: Path) -> None:

@@ -9,15 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fake_results import fake_results, rewrite, run_evaluate, seeded
+from fake_results import as_official, fake_results, rewrite, run_evaluate, seeded
 
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_parquet, write_json
 from signfold.core.settings import EvaluationSettings
 from signfold.evaluation.metrics import METRICS
-from signfold.evaluation.protocol import majority
-
-PREDICTIONS = "models/fold-3/joint/seed-1/predictions.parquet"
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +43,7 @@ def test_headline_is_the_pooled_share_and_says_how_it_came_about(results: tuple[
     assert summary["top1"]["value"] != pytest.approx(summary["spread"]["best_fold"]["top1"])
     assert summary["protocol"] == (
         "6 signers, 3 signer-wise folds, epoch chosen on validation signers, each test part scored once; "
-        "95 % interval: bootstrap over signers (200)"
+        "95 % interval: score interval over 6 signers"
     )
     assert (summary["interval"]["unit"], summary["interval"]["groups"]) == ("signer", 6)
     assert summary["chance"] == pytest.approx(1 / 6)
@@ -92,15 +89,6 @@ def test_order_of_a_models_predictions_does_not_matter(results: tuple[Path, dict
     assert run_evaluate(root) == results[1]
 
 
-def test_majority_by_hand() -> None:
-    """Class 0 has most videos in training, class 1 only most copies: a test clip in two is of class 0."""
-    rows = [("train", 0, 0)] * 3 + [("train", 1, 0)] * 2 + [("train", 1, 1)] * 9 + [("test", 0, 0), ("test", 1, 0)]
-    table = pd.DataFrame(rows, columns=["role", "class_id", "copy"])
-    clips = table[table["role"] == "test"].assign(fold="fold-1")
-    assert majority({"fold-1": table}, clips) == 0.5
-    assert majority({"fold-1": table}, clips.assign(class_id=0)) == 1
-
-
 def test_streams_are_fused_and_shown_alone(tmp_path: Path) -> None:
     fake_results(tmp_path, classes=8, streams=("joint", "bone"))
     summary = run_evaluate(tmp_path)
@@ -108,13 +96,13 @@ def test_streams_are_fused_and_shown_alone(tmp_path: Path) -> None:
     assert table.index.tolist() == ["joint", "bone", "fusion"]
     assert table.loc["fusion", "top1"] == pytest.approx(summary["top1"]["value"])
     assert "joint + bone fused with fixed weights" in summary["protocol"]
-    alone = run_evaluate(tmp_path, EvaluationSettings(bootstrap=100, fusion=[1, 0, 1, 1]))
+    alone = run_evaluate(tmp_path, EvaluationSettings(fusion=[1, 0, 1, 1]))
     assert alone["top1"]["value"] == pytest.approx(table.loc["joint", "top1"])
 
 
 def test_weights_are_fitted_on_each_folds_validation_part_alone(tmp_path: Path) -> None:
     fake_results(tmp_path, classes=8, streams=("joint", "bone"))
-    wanted = EvaluationSettings(bootstrap=100, fusion="validation")
+    wanted = EvaluationSettings(fusion="validation")
     summary = run_evaluate(tmp_path, wanted)
     assert summary["fusion"] is None
     (weights,) = summary["fusion_by_fold"]
@@ -169,7 +157,7 @@ def test_seeds_together_are_scored_by_their_mean_probabilities(tmp_path: Path) -
     assert abs(table["seeds together"] - np.mean(tops)) > 1e-3
 
 
-def test_what_was_learnt_before_is_owned_up_to(tmp_path: Path) -> None:
+def test_what_networks_were_trained_on_before_is_said(tmp_path: Path) -> None:
     fake_results(tmp_path)
     assert run_evaluate(tmp_path)["pretrained"] is None
     for path in tmp_path.glob("models/*/*/seed-1/metrics.json"):
@@ -181,13 +169,13 @@ def test_what_was_learnt_before_is_owned_up_to(tmp_path: Path) -> None:
     assert told in summary["protocol"]
 
 
-def test_unknown_signers_are_owned_up_to(tmp_path: Path) -> None:
+def test_unknown_signers_are_said(tmp_path: Path) -> None:
     fake_results(tmp_path, known_signers=False)
     summary = run_evaluate(tmp_path)
     assert summary["signers"] is None
     assert summary["interval"]["unit"] == "clip"
     assert summary["protocol"].startswith("Signers unknown")
-    assert "bootstrap over clips" in summary["protocol"]
+    assert "score interval over" in summary["protocol"]
     assert pd.read_csv(tmp_path / "evaluation/per_signer.csv").empty
 
 
@@ -198,7 +186,7 @@ def _roles(table: pd.DataFrame, old: str, new: str) -> pd.DataFrame:
     return table
 
 
-def test_shared_signers_are_owned_up_to(tmp_path: Path) -> None:
+def test_shared_signers_are_said(tmp_path: Path) -> None:
     fake_results(tmp_path)
 
     def share(table: pd.DataFrame) -> pd.DataFrame:
@@ -206,6 +194,8 @@ def test_shared_signers_are_owned_up_to(tmp_path: Path) -> None:
 
     for path in (tmp_path / "folds").glob("*.parquet"):
         rewrite(path, share)
+    audit = json.loads((tmp_path / "folds/audit.json").read_text())
+    write_json(tmp_path / "folds/audit.json", audit | {"tested_shared_signers": ["s01"]})
     summary = run_evaluate(tmp_path)
     assert summary["signers_shared"]
     assert "test signers also in training" in summary["protocol"]
@@ -226,15 +216,11 @@ def _test_copy(table: pd.DataFrame) -> pd.DataFrame:
         ("folds/fold-2.parquet", lambda t: _roles(t, "test", "none"), "in no test part"),
         ("folds/fold-2.parquet", lambda t: t.assign(role="train"), "role test"),
         ("folds/fold-2.parquet", _test_copy, "copy in the test part"),
-        (PREDICTIONS, _drop_first_test_clip, "fold has"),
-        (PREDICTIONS, lambda t: pd.concat([t, t]), "fold has"),
-        (PREDICTIONS, lambda t: t.assign(class_id=0), "class ids"),
-        (PREDICTIONS, lambda t: t.assign(logits=[[0.0]] * len(t)), "logits for"),
-        (
-            PREDICTIONS,
-            lambda t: t.assign(logits=[[np.inf] * 6] * len(t)),
-            "finite",
-        ),
+        ("models/fold-3/joint/seed-1/predictions.parquet", _drop_first_test_clip, "fold has"),
+        ("models/fold-3/joint/seed-1/predictions.parquet", lambda t: pd.concat([t, t]), "fold has"),
+        ("models/fold-3/joint/seed-1/predictions.parquet", lambda t: t.assign(class_id=0), "class ids"),
+        ("models/fold-3/joint/seed-1/predictions.parquet", lambda t: t.assign(logits=[[0.0]] * len(t)), "logits for"),
+        ("models/fold-3/joint/seed-1/predictions.parquet", lambda t: t.assign(logits=[[np.inf] * 6] * len(t)), "finite"),
     ],
 )
 def test_a_clip_scored_twice_or_not_at_all_stops(tmp_path: Path, file: str, change: object, message: str) -> None:
@@ -252,13 +238,7 @@ def test_a_fold_without_a_stream_that_others_have_stops(tmp_path: Path) -> None:
 
 
 def test_official_split_leaves_the_rest_untested(tmp_path: Path) -> None:
-    fake_results(tmp_path)
-    for folder in ("folds", "models"):
-        for path in sorted((tmp_path / folder).glob("fold-*")):
-            if path.stem != "fold-1":
-                path.rename(tmp_path / f"{folder}-{path.name}")
-            else:
-                path.rename(path.with_name(path.name.replace("fold-1", "official")))
+    as_official(fake_results(tmp_path))
     summary = run_evaluate(tmp_path)
     assert summary["folds"] == ["official"]
     assert summary["untested"] > 0
@@ -269,3 +249,72 @@ def test_summary_is_plain_json(results: tuple[Path, dict]) -> None:
     text = (results[0] / "evaluation/metrics.json").read_text(encoding="utf-8")
     assert "NaN" not in text
     assert json.loads(text) == results[1]
+
+
+def test_temperature_is_fitted_on_validation_clips_alone(tmp_path: Path) -> None:
+    """Scrambled test logits change no temperature, scrambled validation logits only that of their fold."""
+    fake_results(tmp_path)
+    for path in tmp_path.glob("models/*/*/seed-1/predictions.parquet"):
+        rewrite(path, lambda table: table.assign(logits=table["logits"] * 4))
+    summary = run_evaluate(tmp_path)
+    (found,) = summary["temperature_by_fold"]
+    assert set(found) == {"fold-1", "fold-2", "fold-3"}
+    assert min(found.values()) > 2
+    assert summary["ece"]["value"] < summary["ece_uncalibrated"]["value"]
+    before = summary["top1"], summary["top5"]
+
+    def scramble(role: str, fold: str) -> None:
+        def change(table: pd.DataFrame) -> pd.DataFrame:
+            rolled = pd.Series(list(np.roll(np.stack(table["logits"]), 1, axis=1)), index=table.index)
+            return table.assign(logits=table["logits"].where(table["role"] != role, rolled))
+
+        rewrite(tmp_path / f"models/{fold}/joint/seed-1/predictions.parquet", change)
+
+    scramble("test", "fold-1")
+    summary = run_evaluate(tmp_path)
+    assert summary["temperature_by_fold"] == [found]
+    assert (summary["top1"], summary["top5"]) != before
+    scramble("val", "fold-2")
+    (changed,) = run_evaluate(tmp_path)["temperature_by_fold"]
+    assert {fold for fold in found if changed[fold] != found[fold]} == {"fold-2"}
+
+
+def test_where_nobody_validates_nothing_is_calibrated_or_called_validated(tmp_path: Path) -> None:
+    fake_results(tmp_path)
+    for path in tmp_path.glob("models/*/*/seed-1/metrics.json"):
+        about = json.loads(path.read_text(encoding="utf-8"))
+        write_json(path, about | {"select": "last", "val": {"top1": None, "top5": None, "loss": None}})
+    for path in tmp_path.glob("folds/*.parquet"):
+        rewrite(path, lambda table: table.assign(role=table["role"].replace("val", "none")))
+    summary = run_evaluate(tmp_path)
+    assert summary["temperature_by_fold"] == [dict.fromkeys(("fold-1", "fold-2", "fold-3"))]
+    assert summary["ece"] == summary["ece_uncalibrated"]
+    assert summary["validated_folds"] == 0
+    assert "validation" not in summary["protocol"]
+    assert pd.read_csv(tmp_path / "evaluation/per_fold.csv")["val_top1"].isna().all()
+
+
+def test_every_clip_right_has_an_interval_with_width(tmp_path: Path) -> None:
+    fake_results(tmp_path)
+    for path in tmp_path.glob("models/*/*/seed-1/predictions.parquet"):
+        rewrite(path, lambda t: t.assign(logits=list(20.0 * np.eye(len(t["logits"][0]))[t["class_id"]])))
+    top1 = run_evaluate(tmp_path)["top1"]
+    assert top1["value"] == top1["high"] == 1
+    assert 0.85 < top1["low"] < 0.95
+
+
+def test_classes_that_training_lacks_set_a_ceiling(results: tuple[Path, dict], tmp_path: Path) -> None:
+    assert results[1]["ceiling"] == {"top1": 1, "classes": []}
+    fake_results(tmp_path)
+    rewrite(
+        tmp_path / "folds/fold-1.parquet",
+        lambda t: t.assign(role=t["role"].mask((t["role"] == "train") & (t["class_id"] == 2), "none")),
+    )
+    found = run_evaluate(tmp_path)["ceiling"]
+    assert found["top1"] < 1
+    assert [each["label"] for each in found["classes"]] == ["3"]
+
+
+def test_majority_is_that_of_the_simple_methods(results: tuple[Path, dict]) -> None:
+    table = pd.read_csv(results[0] / "evaluation/baselines.csv").set_index("method")
+    assert results[1]["majority"] == pytest.approx(table.loc["majority", "top1"])

@@ -15,11 +15,14 @@ import pyarrow as pa
 
 from signfold.core.files import read_parquet, write_json, write_parquet
 from signfold.core.settings import EvaluationSettings
-from signfold.evaluation.evaluate import evaluate
+from signfold.evaluation.evaluate import Inputs, evaluate
 
 WORDS = "hello thanks water mother father school eat drink house friend book go come help want name work day rain tree"
 
 KEPT = ["frames", "duration_ms", "imputed_left", "imputed_right", "seen_left", "seen_right", "longest_gap", "mirrored"]
+SHUFFLED = {
+    "shuffled": 0.99, "apart": 0.6, "difference": {"value": 0.39, "low": 0.2, "high": 0.5}, "clips": 70, "trained": 46,
+}  # fmt: skip
 COLUMNS = ["sample_id", "source_id", "copy", "class_id", "label", "signer", "sha256", "shard", "row", "weight"]
 
 
@@ -59,7 +62,7 @@ def fake_results(
         for stream in streams:
             _model(root / "models" / fold / stream / "seed-1", manifest, role, stream, classes, epochs, rng, logit_type)
     write_json(root / "folds/audit.json", {"ok": True, "folds": {f"fold-{number + 1}": {} for number in range(folds)}})
-    write_json(root / "baselines/shuffled.json", {"shuffled": 0.99, "apart": 0.6, "clips": len(manifest)})
+    write_json(root / "baselines/shuffled.json", SHUFFLED)
     _benchmarks(root, folds, streams, rng)
     return root
 
@@ -71,16 +74,28 @@ def evaluated(root: Path, **options: object) -> Path:
     return root
 
 
-def run_evaluate(root: Path, settings: EvaluationSettings | None = None, seed: int = 0, seeds: int = 1) -> dict:
+def run_evaluate(root: Path, settings: EvaluationSettings | None = None, seeds: int = 1) -> dict:
     """Evaluate everything below `root`; return the summary."""
     folds = {path.stem: path for path in sorted((root / "folds").glob("*.parquet"))}
-    models = {(path.parent.name, path.name): path for path in sorted((root / "models").glob("*/*"))}
-    settings = settings or EvaluationSettings(bootstrap=200)
-    told = {fold: root / f"baselines/{fold}.parquet" for fold in folds}
-    known = told if all(path.exists() for path in told.values()) else None
-    shuffled = root / "baselines/shuffled.json"
-    evaluate(models, folds, root / "manifest.parquet", root / "evaluation", settings, seed, known, shuffled, seeds)
+    inputs = Inputs(
+        models={(path.parent.name, path.name): path for path in sorted((root / "models").glob("*/*"))},
+        folds=folds,
+        audit=root / "folds/audit.json",
+        manifest=root / "manifest.parquet",
+        baselines={fold: root / f"baselines/{fold}.parquet" for fold in folds},
+        shuffled=root / "baselines/shuffled.json",
+        seeds=seeds,
+    )
+    evaluate(inputs, root / "evaluation", settings or EvaluationSettings())
     return json.loads((root / "evaluation/metrics.json").read_text(encoding="utf-8"))
+
+
+def as_official(root: Path) -> None:
+    """Make the first fold an official split, and take the other folds away."""
+    for folder in ("folds", "models", "baselines"):
+        for path in sorted((root / folder).glob("fold-*")):
+            first = path.stem == "fold-1"
+            path.rename(path.with_name(path.name.replace("fold-1", "official")) if first else root / f"{folder}-{path.name}")
 
 
 def seeded(root: Path, seeds: int) -> list[float]:

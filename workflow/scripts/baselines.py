@@ -1,4 +1,4 @@
-"""What simple methods reach on one fold."""
+"""The answers of simple methods on one fold."""
 
 from pathlib import Path
 

@@ -1,13 +1,13 @@
-"""What the linear model would seem to reach if clips were shuffled."""
+"""What a split by clips, not by signers, would seem to give."""
 
 from pathlib import Path
 
 from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from signfold.evaluation import baselines
+    from signfold.evaluation import shuffled
 
-    baselines.run_shuffled(
+    shuffled.run_shuffled(
         [Path(path) for path in snakemake.input.folds],
         Path(snakemake.input.audit),
         [Path(path) for path in snakemake.input.tensors],

@@ -1,0 +1,48 @@
+"""Classes that no model can get right, since training of their fold has no clip of them, and the ceiling they set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from signfold.evaluation.tables import class_names
+
+
+def ceiling(folds: Mapping[str, pd.DataFrame], clips: pd.DataFrame, items: pd.DataFrame) -> dict[str, Any]:
+    """Return the classes with test clips whose fold does not train on them, and the top-1 that is left to reach.
+
+    Such is every class of one clip, or of one signer where signers are apart.
+
+    Parameters
+    ----------
+    folds
+        The rows of each fold: class_id, role.
+    clips
+        The N test clips: fold, class_id.
+    items
+        The manifest.
+
+    Returns
+    -------
+    dict
+        top1, the highest share of clips that can be right; classes, for each its gloss, label, number of `clips` that
+        cannot be right, `signers` and all its clips (`of`) in the manifest.
+    """
+    trained = {fold: set(table.loc[table["role"] == "train", "class_id"]) for fold, table in folds.items()}
+    lost = clips[[row.class_id not in trained[row.fold] for row in clips[["class_id", "fold"]].itertuples()]]
+    own = items[items["copy"] == 0].groupby("class_id")
+    names, signers, total = class_names(items), own["signer"].nunique(), own.size()
+    counts = lost.groupby("class_id").size().sort_values(ascending=False, kind="stable")
+    rows = [
+        {
+            "gloss": str(names.loc[k, "gloss"]),
+            "label": str(names.loc[k, "label"]),
+            "clips": int(count),
+            "of": int(total[k]),
+            "signers": int(signers[k]),
+        }
+        for k, count in counts.items()
+    ]
+    return {"top1": 1 - len(lost) / len(clips), "classes": rows}
