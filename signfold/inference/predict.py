@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -14,12 +13,14 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from signfold.core import versions
 from signfold.core.clip import Extraction, Floats
 from signfold.core.errors import SignfoldError
-from signfold.core.files import atomic_write, read_metadata
-from signfold.core.results import present_models, present_seeds, shard_files
+from signfold.core.files import atomic_write, read_json, read_metadata
+from signfold.core.results import how_to_run, present_models, present_seeds, shard_files
 from signfold.core.settings import KeypointSettings, TensorSettings
 from signfold.dataset import index
+from signfold.evaluation.calibration import at_temperature
 from signfold.evaluation.fusion import fuse
 from signfold.keypoints.cache import Cache, file_digest
 from signfold.keypoints.extract import holistic_of
@@ -44,12 +45,16 @@ class Ensemble:
         K of each, by class id.
     fusion
         The weight of each stream, by fold and number of the seed.
+    temperature
+        The temperature that calibrates the fused probabilities, by fold and number of the seed; None where the run had
+        no validation clips to fit one.
     """
 
     networks: Mapping[tuple[str, int], Mapping[str, tuple[AAGCN, dict[str, Any]]]]
     labels: Sequence[str]
     glosses: Sequence[str]
     fusion: Mapping[tuple[str, int], Mapping[str, float]]
+    temperature: Mapping[tuple[str, int], float | None]
 
     @property
     def tensors(self) -> TensorSettings:
@@ -58,12 +63,16 @@ class Ensemble:
         return TensorSettings(**next(iter(streams.values()))[1]["tensors"]["settings"])
 
     def probabilities(self, tensor: Floats) -> Floats:
-        """Return (K,) probabilities of a clip's (C, T, V) tensor: streams fused, then the mean over folds and seeds."""
-        folds = [
-            fuse({stream: predict_logits(*net, tensor[None]) for stream, net in streams.items()}, self.fusion[key])
-            for key, streams in self.networks.items()
-        ]
-        return np.mean(folds, axis=0)[0]
+        """Return (K,) probabilities of a clip's (C, T, V) tensor.
+
+        Streams are fused and calibrated as in the evaluation; folds and seeds are averaged.
+        """
+        found = []
+        for key, streams in self.networks.items():
+            logits = {stream: predict_logits(*network, tensor[None]) for stream, network in streams.items()}
+            fused, temperature = fuse(logits, self.fusion[key]), self.temperature[key]
+            found.append(at_temperature(fused, temperature) if temperature else fused)
+        return np.mean(found, axis=0)[0]
 
 
 def extraction_settings(results: Path) -> KeypointSettings:
@@ -76,7 +85,7 @@ def extraction_settings(results: Path) -> KeypointSettings:
     """
     shards, metrics = shard_files(results, "keypoints", ".videos.parquet"), results / METRICS
     if not shards or not metrics.is_file():
-        raise SignfoldError(f"{results}: no finished run; run `snakemake --cores all {results}/report.html` first")
+        raise SignfoldError(f"{results}: no finished run; {how_to_run(results)}")
     about = read_metadata(shards[0])
     if "options" not in about:
         raise SignfoldError(f"{results}: its keypoints were imported; videos need a run on videos")
@@ -99,15 +108,20 @@ def load_ensemble(results: Path) -> Ensemble:
             fold, stream = folder.relative_to(results / "models").parts[:2]
             networks.setdefault((fold, number), {})[stream] = load_model(folder)
     if not networks or not (results / METRICS).is_file():
-        raise SignfoldError(f"{results}: no trained networks; run `snakemake --cores all {results}/report.html` first")
+        raise SignfoldError(f"{results}: no trained networks; {how_to_run(results)}")
     metadata = [about for streams in networks.values() for _, about in streams.values()]
     for key in ("classes", "tensors"):
         if any(about[key] != metadata[0][key] for about in metadata):
             raise SignfoldError(f"{results}/models: the networks differ in their {key}; run the workflow to its end")
     labels = metadata[0]["classes"]
-    used = json.loads((results / METRICS).read_text(encoding="utf-8"))["fusion_by_fold"]
-    fusion = {(fold, number): used[number - 1][fold] for fold, number in networks}
-    return Ensemble(networks, labels, _glosses(results / "classes.csv", labels), fusion)
+    summary = read_json(results / METRICS)
+    if summary.get("version") != versions.EVALUATE:
+        raise SignfoldError(f"{results / METRICS}: of another version of signfold; {how_to_run(results)}")
+    fusion, temperature = (
+        {(fold, number): summary[key][number - 1][fold] for fold, number in networks}
+        for key in ("fusion_by_fold", "temperature_by_fold")
+    )
+    return Ensemble(networks, labels, _glosses(results / "classes.csv", labels), fusion, temperature)
 
 
 def _glosses(file: Path, labels: Sequence[str]) -> list[str]:

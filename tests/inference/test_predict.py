@@ -33,9 +33,15 @@ def save(folder: Path, labels: tuple[str, ...] = LABELS, frames: int = 8, stream
     save_model(folder, network, settings=ModelSettings(width=0.125), **described)
 
 
-def evaluated(results: Path, weights: list[dict[str, dict[str, float]]]) -> None:
-    """Write what a run says of its folds, and of each fold's fusion for each seed."""
-    about = {"folds": list(weights[0]), "streams": list(next(iter(weights[0].values())))}
+def evaluated(
+    results: Path,
+    weights: list[dict[str, dict[str, float]]],
+    temperatures: list[dict[str, float]] | None = None,
+    version: int = versions.EVALUATE,
+) -> None:
+    """Write what a run says of its folds, and of each fold's fusion and temperature for each seed."""
+    about = {"folds": list(weights[0]), "streams": list(next(iter(weights[0].values()))), "version": version}
+    about["temperature_by_fold"] = temperatures or [dict.fromkeys(own) for own in weights]
     write_json(results / predict.METRICS, about | {"fusion_by_fold": weights, "seeds": {"count": len(weights)}})
 
 
@@ -66,6 +72,24 @@ def test_each_fold_and_seed_has_its_own_weights(tmp_path: Path) -> None:
     chosen = [tmp_path / "models/fold-1/joint/seed-1", tmp_path / "models/fold-1/bone/seed-2"]
     expected = np.mean([softmax(predict_logits(*load_model(folder), clip()[None])[0]) for folder in chosen], axis=0)
     np.testing.assert_allclose(predict.load_ensemble(tmp_path).probabilities(clip()), expected, rtol=1e-5)
+
+
+def test_each_fold_and_seed_is_calibrated_before_the_mean(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    folders = [tmp_path / "models" / "fold-1" / "joint" / f"seed-{number}" for number in (1, 2)]
+    for folder in folders:
+        save(folder)
+    evaluated(tmp_path, [{"fold-1": {"joint": 1.0}}] * 2, [{"fold-1": 0.1}, {"fold-1": 4.0}])
+    logits = [predict_logits(*load_model(folder), clip()[None])[0] for folder in folders]
+    expected = (softmax(logits[0] / 0.1) + softmax(logits[1] / 4)) / 2
+    np.testing.assert_allclose(predict.load_ensemble(tmp_path).probabilities(clip()), expected, rtol=1e-4)
+
+
+def test_an_evaluation_of_another_version_is_refused(tmp_path: Path) -> None:
+    save(tmp_path / "models" / "fold-1" / "joint" / "seed-1")
+    evaluated(tmp_path, [{"fold-1": {"joint": 1.0}}], version=versions.EVALUATE - 1)
+    with pytest.raises(SignfoldError, match="of another version of signfold; run `snakemake"):
+        predict.load_ensemble(tmp_path)
 
 
 def test_classes_are_shown_by_their_glosses(tmp_path: Path) -> None:
