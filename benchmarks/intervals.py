@@ -214,7 +214,9 @@ def macro(trials: int, groups: Sequence[int], classes: int = 20) -> None:
     truth = {name: found.value for name, found in GroupIntervals.of(signer).metrics(many).items()}
     for group in groups:
         for takes in (1, 5):
-            found = [GroupIntervals.of(own).metrics(each) for each, own in (scored(group, takes) for _ in range(trials))]
+            found = [
+                GroupIntervals.of(own).metrics(each) for each, own in (scored(group, takes) for _ in range(trials))
+            ]
             covered = [
                 100 * np.mean([each[name].low <= truth[name] <= each[name].high for each in found])
                 for name in ("macro_f1", "balanced_accuracy")
@@ -233,7 +235,9 @@ def unequal(trials: int, spreads: Sequence[float]) -> None:
             variance = np.var(expit(centre(mean, spread) + spread * NORMAL))
             total = mean * (1 - mean) / variance - 1
             beta = rng.binomial(100, rng.beta(mean * total, (1 - mean) * total, (trials, 9)))
-            covered = [np.mean((low <= mean) & (mean <= high)) for low, high in (chosen(found, sizes), chosen(beta, 100))]
+            covered = [
+                np.mean((low <= mean) & (mean <= high)) for low, high in (chosen(found, sizes), chosen(beta, 100))
+            ]
             print(f"{100 * mean:60.0f} {spread:6.1f} {100 * covered[0]:8.1f} {100 * covered[1]:5.1f}")
 
 

@@ -1,7 +1,7 @@
 """Confidence intervals over signers: Wilson's score interval, widened by how much signers differ.
 
-Clips of one signer are alike, so N clips of G signers say less than N independent clips. Wilson's interval (Wilson 1927)
-of a share p is {x : (p - x)² <= a·x(1 - x)} with a = z² / N. Here
+Clips of one signer are alike, so N clips of G signers say less than N independent clips. Wilson's interval (1927) of a
+share p is {x : (p - x)² <= a·x(1 - x)} with a = z² / N. Here
 
     a = t(2(G - 1))² / N + t(G - 1)² · B / (p(1 - p)),
 

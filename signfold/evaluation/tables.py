@@ -69,7 +69,7 @@ def per_class(clips: pd.DataFrame, scored: Scored, items: pd.DataFrame) -> pd.Da
 
 
 def confusions(scored: Scored, items: pd.DataFrame) -> pd.DataFrame:
-    """Return each wrong (true, predicted) pair of classes: its count, the true class's clips, the share; worst first."""
+    """Return each wrong (true, predicted) pair of classes: count, clips of the true class, share; worst first."""
     frame = pd.DataFrame({"true": scored.truth, "predicted": scored.predicted})
     sizes = frame["true"].value_counts()
     table = frame[frame["true"] != frame["predicted"]].value_counts().rename("count").reset_index()

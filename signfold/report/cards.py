@@ -49,7 +49,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True,
     )  # fmt: skip
-    for name in ("share", "span", "count", "number", "duration", "plural", "points"):
+    for name in ("share", "span", "count", "number", "duration", "plural", "points", "tally", "both"):
         environment.filters[name] = getattr(format, name)
     environment.filters["cell"] = cell
     return environment

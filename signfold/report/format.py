@@ -1,4 +1,4 @@
-"""How figures are put into words: percentages, counts, durations, sizes; and names that figures can carry."""
+"""Figures as words: percentages, counts, durations, sizes; and names as labels of figures."""
 
 from __future__ import annotations
 
@@ -9,11 +9,25 @@ from typing import Any
 # A narrow space that does not break: "74.3 %", "12 345".
 _SPACE = "\u202f"
 _DASH = "–"
+# Below so many, counts stand in the place of percentages.
+FEW = 20
 
 
 def share(value: Any, digits: int = 1) -> str:
     """Return 0.743 as "74.3 %", and a dash for nothing."""
     return _DASH if missing(value) else f"{100 * value:.{digits}f}{_SPACE}%"
+
+
+def tally(part: Any, whole: Any) -> str:
+    """Return 3 of 4 as "3 of 4", and 30 of 40 as "75 %": a percentage of few says more than it knows."""
+    if missing(part) or missing(whole) or not whole:
+        return _DASH
+    return f"{count(part)} of {count(whole)}" if whole < FEW else share(part / whole, 0)
+
+
+def both(part: Any, whole: Any) -> str:
+    """Return 71 of 72 as "98.6 % (71 of 72)"."""
+    return f"{share(part / whole)} ({count(part)} of {count(whole)})"
 
 
 def span(metric: dict[str, Any] | None) -> str:

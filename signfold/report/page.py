@@ -1,4 +1,4 @@
-"""The page: sections put into their templates, with style, script and the plotting library inside."""
+"""The page: each section in its template, with style, script and the plotting library inside."""
 
 from __future__ import annotations
 
@@ -91,7 +91,19 @@ def _environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    for name in ("share", "span", "count", "number", "duration", "memory", "plural", "points", "shown"):
+    for name in (
+        "share",
+        "span",
+        "count",
+        "number",
+        "duration",
+        "memory",
+        "plural",
+        "points",
+        "shown",
+        "tally",
+        "both",
+    ):
         environment.filters[name] = getattr(format, name)
     environment.globals["asset"] = lambda name: Markup((TEMPLATES / name).read_text(encoding="utf-8"))
     return environment

@@ -87,7 +87,7 @@ def _curve(
     for role, (name, colour, dash) in roles.items():
         drawn = False
         for fold, table in histories.items():
-            if f"{role}_{column}" in table:
+            if f"{role}_{column}" in table and table[f"{role}_{column}"].notna().any():
                 traces.append(_line(table, f"{role}_{column}", fold, name, colour, dash, shown=not drawn))
                 drawn = True
     if not traces:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from signfold.core.files import read_metadata
+from signfold.core.files import read_json, read_metadata
 from signfold.core.results import present_folds, present_models, present_seeds, shard_files
 
 _TEXT = dict.fromkeys("sample_id signer label gloss path reason status shard fold stream sha256".split(), "str")
@@ -46,7 +45,8 @@ class Results:
         """One row per usable video, with what was repaired."""
         seen = ["seen_left", "seen_right", "imputed_left", "imputed_right", "longest_gap", "mirrored"]
         paths = shard_files(self.root, "tensors", ".parquet")
-        return self._present(_parquet(paths, ["sample_id", "frames", "duration_ms", *seen]))
+        span = ["first_frame", "last_frame"]
+        return self._present(_parquet(paths, ["sample_id", "frames", "duration_ms", *seen, *span]))
 
     @cached_property
     def tensor_metadata(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Results:
         numbers = range(1, present_seeds(self.root) + 1)
         paths = [folder / "metrics.json" for number in numbers for folder in present_models(self.root, number)]
         found = [path for path in paths if path.exists()]
-        return [json.loads(path.read_text(encoding="utf-8")) | self._name(path) for path in found]
+        return [read_json(path) | self._name(path) for path in found]
 
     @cached_property
     def histories(self) -> dict[tuple[str, str], pd.DataFrame]:
@@ -150,12 +150,7 @@ class Results:
     def json(self, file: str) -> dict[str, Any]:
         """Return a JSON file below the root, or an empty dictionary."""
         path = self.root / file
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def natural(name: str) -> tuple[int, str]:
-    """Sort fold-2 before fold-10."""
-    return len(name), name
+        return read_json(path) if path.exists() else {}
 
 
 def _parquet(paths: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:

@@ -12,59 +12,49 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from signfold.core.results import ROLES, fold_order
+from signfold.evaluation.metrics import TOP
 from signfold.report import plots, sheets, skeletons
-from signfold.report.results import Results, natural
+from signfold.report.quality import quality as quality
+from signfold.report.results import Results
 
 # Longer lists go on in the files, which the page names.
 LISTED = 200
 WORST = 15
 SHOWN = 4
 HEAT_MAP = 22
-# With fewer groups, a percentile bootstrap is known to be too narrow.
-FEW = 10
-ROLES = ("train", "val", "test")
+# With fewer signers, the range over them stands beside the interval.
+FEW = 5
 STAGES = (
     *"synth index keypoints import tensors items manifest duplicates folds audit".split(),
     *"baselines shuffled pretrain_clips pretrain train train_seed evaluate figures report".split(),
 )
-PACKAGES = (
-    "snakemake",
-    "mediapipe",
-    "opencv-python-headless",
-    "torch",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "pandas",
-    "pyarrow",
-    "safetensors",
-)
-
 Section = dict[str, Any]
 
 
 def headline(results: Results) -> Section:
-    """The pooled figures, what they are to be compared with, and what should make one careful."""
+    """Return the pooled figures, what they are to be compared with, and the reasons for caution."""
     summary = results.summary
-    if not summary:
-        return {}
-    groups, top1 = summary["interval"]["groups"], summary["top1"]
-    cautions = []
-    if summary["interval"]["unit"] != "signer":
-        cautions.append("unknown" if summary["signers"] is None else "one")
-    elif groups < FEW:
-        cautions.append("few")
-    if summary["signers_shared"]:
-        cautions.append("shared")
-    if top1["low"] <= max(summary["majority"], summary["chance"]):
-        cautions.append("no_better")
-    if summary["untested"] and "official" not in summary["folds"]:
-        cautions.append("untested")
-    return {**summary, "cautions": cautions}
+    return {**summary, "cautions": _cautions(summary), "top": summary["classes"] > TOP} if summary else {}
+
+
+def _cautions(summary: Mapping[str, Any]) -> list[str]:
+    """Return the names of the cautions that hold."""
+    over_signers = summary["interval"]["unit"] == "signer"
+    holds = {
+        "unknown": not over_signers and summary["signers"] is None,
+        "one": not over_signers and summary["signers"] is not None,
+        "few": over_signers and summary["interval"]["groups"] < FEW,
+        "shared": summary["signers_shared"],
+        "no_better": summary["top1"]["low"] <= max(summary["majority"], summary["chance"]),
+        "ceiling": bool(summary["ceiling"]["classes"]),
+        "untested": summary["untested"] and "official" not in summary["folds"],
+    }
+    return [name for name, held in holds.items() if held]
 
 
 def data(results: Results) -> Section:
-    """How much there is, how it is spread over signs, and what was left out."""
+    """Return how much there is, how it is spread over signs, and what was left out."""
     index, tensors, manifest = results.index, results.tensors, results.manifest
     if index.empty and manifest.empty:
         return {}
@@ -103,51 +93,8 @@ def _reasons(excluded: pd.DataFrame) -> list[tuple[str, str, int]]:
     return [(stage, reason, clips) for (stage, reason), clips in counts.most_common(WORST)]
 
 
-def quality(results: Results) -> Section:
-    """How well hands were seen: over clips, per signer, and the worst clips."""
-    tensors = results.tensors
-    if tensors.empty or not {"seen_left", "seen_right"} <= set(tensors):
-        return {}
-    table = _hands(tensors)
-    if len(results.index):
-        table["signer"] = table["sample_id"].map(results.index.set_index("sample_id")["signer"])
-    worst = table.sort_values("better", kind="stable").head(10)
-    return {
-        "clips": len(table),
-        "figure": plots.hands(table["better"].to_numpy(), table["other"].to_numpy()),
-        "signers": _quality_per_signer(table),
-        "median": table["better"].median(),
-        "poor": int((table["better"] < 0.5).sum()),
-        "gap": table["longest_gap"].median(),
-        "worst": worst.to_dict("records"),
-        "sheets": sheets.sheets(results.root, worst["sample_id"].head(SHOWN)),
-        "layout": results.tensor_metadata,
-    }
-
-
-def _hands(tensors: pd.DataFrame) -> pd.DataFrame:
-    """Add for each clip the share of frames with its better seen hand and with the other, and the share filled in."""
-    seen = tensors[["seen_left", "seen_right"]].fillna(0).to_numpy(dtype=float)
-    table = tensors.assign(better=seen.max(1), other=seen.min(1))
-    left_better = seen[:, 0] >= seen[:, 1]
-    if {"imputed_left", "imputed_right"} <= set(tensors):
-        table["filled"] = np.where(left_better, tensors["imputed_left"], tensors["imputed_right"])
-    return table.reindex(columns=[*table.columns, *({"filled", "longest_gap", "mirrored"} - set(table))])
-
-
-def _quality_per_signer(table: pd.DataFrame) -> list[dict[Any, Any]]:
-    if "signer" not in table or table["signer"].isna().all():
-        return []
-    groups = table.groupby("signer")
-    means = groups[["better", "other", "filled"]].mean()
-    means["mirrored"] = groups["mirrored"].agg(lambda flags: float(np.mean(flags.astype(float))))
-    means["clips"], means["gap"] = groups.size(), groups["longest_gap"].median()
-    means["worst_gap"] = groups["longest_gap"].max()
-    return means.sort_values("better").reset_index().to_dict("records")
-
-
 def folds(results: Results) -> Section:
-    """Who is in which role of which fold."""
+    """Return who is in which role of which fold."""
     if not results.folds:
         return {}
     rows = []
@@ -159,6 +106,7 @@ def folds(results: Results) -> Section:
         rows.append(row)
     known = any(table["signer"].notna().any() for table in results.folds.values())
     return {
+        "roles": [role for role in ROLES if any(row[role]["clips"] for row in rows)],
         "rows": rows,
         "matrix": _matrix(results.folds),
         "known": known,
@@ -177,7 +125,7 @@ def _matrix(tables: Mapping[str, pd.DataFrame]) -> list[tuple[str, list[str]]]:
 
 
 def curves(results: Results) -> Section:
-    """Loss and top-1 over epochs, per stream."""
+    """Return loss and top-1 over epochs, per stream."""
     # The first seed's, whose curves these are, stand in front.
     best = {(model["fold"], model["stream"]): model.get("best_epoch") for model in reversed(results.models)}
     streams: dict[str, dict[str, pd.DataFrame]] = {}
@@ -187,22 +135,24 @@ def curves(results: Results) -> Section:
     for stream, histories in streams.items():
         chosen = {fold: best.get((fold, stream)) for fold in histories}
         drawn += plots.learning_curves(histories, chosen, stream)
-    return {"figures": drawn, "streams": list(streams)} if drawn else {}
+    validated = any("val_loss" in table and table["val_loss"].notna().any() for table in results.histories.values())
+    return {"figures": drawn, "streams": list(streams), "validated": validated} if drawn else {}
 
 
 def signers(results: Results) -> Section:
-    """Each signer's top-1 with its interval, best first."""
+    """Return each signer's top-1 with its interval, best first."""
     table = results.evaluation("per_signer")
     if table.empty or not results.summary:
         return {"rows": [], "known": False} if results.summary else {}
     rows = table.sort_values(["top1", "clips"], ascending=False, kind="stable").to_dict("records")
     summary = results.summary
     pooled = {"pooled": summary["top1"], "spread": summary["spread"], "shared": summary["signers_shared"]}
+    pooled["top"] = summary["classes"] > TOP
     return {"rows": rows, "known": True, **pooled}
 
 
 def confusion(results: Results) -> Section:
-    """The pairs that are confused most, a heat map of the signs in them, and clips of the worst pairs side by side."""
+    """Return the pairs confused most, a heat map of their signs, and clips of the worst pairs side by side."""
     pairs, classes = results.evaluation("confusions"), results.evaluation("per_class")
     if classes.empty:
         return {}
@@ -237,17 +187,18 @@ def _heat_map(pairs: pd.DataFrame, classes: pd.DataFrame) -> plots.Figure:
 
 
 def baselines(results: Results) -> Section:
-    """What simple methods reach, and whether the network beats the best of them."""
+    """Return what simple methods reach, and whether the network beats the best of them."""
     table = results.evaluation("baselines")
     if table.empty or not results.summary:
         return {}
     best = results.summary["baseline"]
     said = {"beaten": best["beaten"], "beaten_surely": best["beaten_surely"], "network": results.summary["top1"]}
+    said["validated"] = any((table["role"] == "val").any() for table in results.folds.values())
     return {"rows": table.to_dict("records"), **said}
 
 
 def labels(results: Results) -> Section:
-    """The clips whose label is contradicted most, the first as pictures."""
+    """Return the clips whose label is most probably wrong, the first as pictures."""
     if not results.summary:
         return {}
     table = results.evaluation("label_audit")
@@ -258,32 +209,41 @@ def labels(results: Results) -> Section:
     pictures = dict(sheets.sheets(results.root, [row["sample_id"] for row in rows[:SHOWN]]))
     drawn = [(row["sample_id"], pictures[row["sample_id"]], row) for row in rows if row["sample_id"] in pictures]
     known = not results.summary["signers_shared"] and results.summary["signers"] is not None
-    return {"rows": rows, "total": len(table), "sheets": drawn, "known": known}
+    return {"rows": rows, "total": len(table), "sheets": drawn, "known": known, "root": str(results.root)}
 
 
 def classes(results: Results) -> Section:
-    """The signs, worst first."""
+    """Return the signs, worst first, and the ceiling that some of them set."""
     table = results.evaluation("per_class")
     if table.empty:
         return {}
     tested = table[table["clips"] > 0].sort_values(["f1", "clips"], ascending=[True, False], kind="stable")
     rows = tested.to_dict("records")
     perfect = int((tested["f1"] == 1).sum())
-    return {"worst": rows[:WORST], "all": rows if len(rows) > WORST else [], "total": len(rows), "perfect": perfect}
+    every = rows if len(rows) > WORST else []
+    found = {"worst": rows[:WORST], "all": every, "total": len(rows), "perfect": perfect}
+    return found | {"ceiling": results.summary["ceiling"], "top": results.summary["classes"] > TOP}
 
 
 def calibration(results: Results) -> Section:
-    """Whether the model is as sure as it is right."""
+    """Return how far confidence is from accuracy, before and after calibration."""
     table = results.evaluation("calibration")
     if table.empty or not table["clips"].sum():
         return {}
     used = table[table["clips"] > 0]
     confident = float((used["confidence"] * used["clips"]).sum() / used["clips"].sum())
-    return {"figure": plots.calibration(table), "ece": results.summary["ece"], "confident": confident}
+    temperatures = [value for value in results.summary["temperature_by_fold"][0].values() if value is not None]
+    return {
+        "figure": plots.calibration(table),
+        "ece": results.summary["ece"],
+        "before": results.summary["ece_uncalibrated"],
+        "temperatures": (min(temperatures), max(temperatures)) if temperatures else None,
+        "confident": confident,
+    }
 
 
 def models(results: Results) -> Section:
-    """What was trained, from what, and for how long; the streams by themselves, and the seeds."""
+    """Return what was trained, from what, and for how long; the streams by themselves, and the seeds."""
     if not results.models:
         return {}
     streams, summary = results.evaluation("streams"), results.summary
@@ -297,11 +257,13 @@ def models(results: Results) -> Section:
         "weights": weights,
         "seeds": seeds,
         "pretrained": summary["pretrained"] if summary else None,
+        "top": bool(summary) and summary["classes"] > TOP,
+        "validated": any(row.get("val", {}).get("top1") is not None for row in results.models),
     }
 
 
 def stages(results: Results) -> Section:
-    """Time and memory per stage, from Snakemake's benchmarks."""
+    """Return time and memory per stage, from Snakemake's benchmarks."""
     table = results.benchmarks
     if table.empty:
         return {}
@@ -311,12 +273,12 @@ def stages(results: Results) -> Section:
     order = {stage: place for place, stage in enumerate(STAGES)}
     rows["part"] = rows["s"] / max(rows["s"].max(), 1e-9)
     records = rows.reset_index().to_dict("records")
-    records.sort(key=lambda row: (order.get(row["stage"], len(order)), natural(row["stage"])))
+    records.sort(key=lambda row: (order.get(row["stage"], len(order)), fold_order(row["stage"])))
     return {"rows": records, "total": rows["s"].sum()}
 
 
 def reproduction(config: Mapping[str, Any], versions: Mapping[str, str], command: str) -> Section:
-    """The command, the versions, and the configuration, as they were."""
+    """Return the command, the versions and the configuration of the run."""
     plain = json.loads(json.dumps(config, default=str))
     text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
     return {"command": command, "versions": dict(versions), "config": text}

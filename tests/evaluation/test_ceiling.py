@@ -32,7 +32,9 @@ def test_a_class_of_one_clip_and_one_of_one_signer_cannot_be_right() -> None:
 
 def test_validation_clips_teach_nobody() -> None:
     rows = [("a", "test"), ("b", "val")]
-    table = pd.DataFrame(rows, columns=["sample_id", "role"]).assign(class_id=0, signer="x", copy=0, label="l", gloss="g")
+    table = pd.DataFrame(rows, columns=["sample_id", "role"]).assign(
+        class_id=0, signer="x", copy=0, label="l", gloss="g"
+    )
     clips = table.iloc[[0]].assign(fold="f")
     assert ceiling({"f": table}, clips, table)["top1"] == 0
     taught = table.assign(role=["test", "train"])

@@ -220,7 +220,11 @@ def _test_copy(table: pd.DataFrame) -> pd.DataFrame:
         ("models/fold-3/joint/seed-1/predictions.parquet", lambda t: pd.concat([t, t]), "fold has"),
         ("models/fold-3/joint/seed-1/predictions.parquet", lambda t: t.assign(class_id=0), "class ids"),
         ("models/fold-3/joint/seed-1/predictions.parquet", lambda t: t.assign(logits=[[0.0]] * len(t)), "logits for"),
-        ("models/fold-3/joint/seed-1/predictions.parquet", lambda t: t.assign(logits=[[np.inf] * 6] * len(t)), "finite"),
+        (
+            "models/fold-3/joint/seed-1/predictions.parquet",
+            lambda t: t.assign(logits=[[np.inf] * 6] * len(t)),
+            "finite",
+        ),
     ],
 )
 def test_a_clip_scored_twice_or_not_at_all_stops(tmp_path: Path, file: str, change: object, message: str) -> None:

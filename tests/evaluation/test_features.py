@@ -49,5 +49,3 @@ def test_few_of_each_keeps_all_classes_alike() -> None:
     kept = classes[features.few_of_each(classes, 9, seed=0)]
     assert np.bincount(kept).tolist() == [4, 4, 1]
     assert len(features.few_of_each(classes, 100, seed=0)) == 56
-
-

@@ -79,14 +79,16 @@ def test_each_fold_is_fused_and_calibrated_by_itself(tmp_path: Path) -> None:
         np.testing.assert_allclose(pool.scores[own], at_temperature(fuse(asked, weights), temperature), rtol=1e-5)
         np.testing.assert_allclose(pool.uncalibrated.take(own).confidence, fuse(asked, weights).max(1))
         np.testing.assert_array_equal(pool.uncalibrated.take(own).rank, pool.scored.take(own).rank)
-        np.testing.assert_allclose(pool.streams["bone"].take(own).confidence, fuse(asked, {"joint": 0, "bone": 1}).max(1))
+        np.testing.assert_allclose(
+            pool.streams["bone"].take(own).confidence, fuse(asked, {"joint": 0, "bone": 1}).max(1)
+        )
     assert pool.scores.dtype == np.float32
     np.testing.assert_array_equal(pool.scores.argmax(1), pool.scored.predicted)
 
 
 def test_given_weights_are_brought_to_a_sum_of_1(tmp_path: Path) -> None:
     pool = pool_folds(models(tmp_path), folds(), ITEMS, {"joint": 3.0, "bone": 1.0, "bone_motion": 9.0})
-    assert pool.fusion == dict.fromkeys(("fold-1", "fold-2"), {"joint": 0.75, "bone": 0.25})
+    assert pool.fusion == {fold: {"joint": 0.75, "bone": 0.25} for fold in folds()}
     assert list(pool.streams) == ["joint", "bone"]
     with pytest.raises(SignfoldError, match="the weights of joint, bone are all 0"):
         pool_folds(models(tmp_path), folds(), ITEMS, {"joint": 0.0, "bone": 0.0})
@@ -132,7 +134,9 @@ def test_a_clip_in_two_test_parts_or_in_none_is_named() -> None:
         check_cover(twice, ITEMS, paths)
     never = folds()
     never["fold-2"].loc[[2, 5], "role"] = "train"
-    with pytest.raises(SignfoldError, match="2 clips of the manifest, such as 'clip2', are in no test part of fold-1, fold-2"):
+    with pytest.raises(
+        SignfoldError, match="2 clips of the manifest, such as 'clip2', are in no test part of fold-1, fold-2"
+    ):
         check_cover(never, ITEMS, paths)
     check_cover({"official": folds()["fold-1"]}, ITEMS, {"official": Path("official.parquet")})
     check_cover(folds(), pd.concat([ITEMS, ITEMS.assign(sample_id="copy", copy=1)]), paths)

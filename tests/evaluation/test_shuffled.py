@@ -124,7 +124,10 @@ def test_models_learn_from_other_clips_only() -> None:
     truth = np.repeat([0, 1], 5)
     given = truth.copy()
     given[[0, 5]] = [1, 0]
-    splits = [(np.setdiff1d(np.arange(10), [0, 5]), np.array([0, 5])), (np.array([0, 5]), np.setdiff1d(np.arange(10), [0, 5]))]
+    splits = [
+        (np.setdiff1d(np.arange(10), [0, 5]), np.array([0, 5])),
+        (np.array([0, 5]), np.setdiff1d(np.arange(10), [0, 5])),
+    ]
     said = shuffled.ask_each(seen, given, splits, 2, seed=0)
     assert (said[[1, 2, 6, 7]] == given[[0, 0, 5, 5]]).all()
     said = shuffled.ask_each(seen, given, splits[:1], 8, seed=0)

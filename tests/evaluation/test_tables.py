@@ -74,7 +74,11 @@ def test_per_class() -> None:
 
 def test_confusions() -> None:
     table = tables.confusions(SCORED, ITEMS)
-    assert table[["true", "predicted", "count", "clips"]].to_numpy().tolist() == [[2, 1, 2, 3], [1, 0, 1, 2], [0, 1, 1, 3]]
+    assert table[["true", "predicted", "count", "clips"]].to_numpy().tolist() == [
+        [2, 1, 2, 3],
+        [1, 0, 1, 2],
+        [0, 1, 1, 3],
+    ]
     assert table["share"].tolist() == pytest.approx([2 / 3, 1 / 2, 1 / 3])
     assert table["true_gloss"].tolist() == ["go", "b", "eat"]
     assert table["predicted_label"].tolist() == ["b", "a", "b"]

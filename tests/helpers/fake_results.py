@@ -95,7 +95,9 @@ def as_official(root: Path) -> None:
     for folder in ("folds", "models", "baselines"):
         for path in sorted((root / folder).glob("fold-*")):
             first = path.stem == "fold-1"
-            path.rename(path.with_name(path.name.replace("fold-1", "official")) if first else root / f"{folder}-{path.name}")
+            path.rename(
+                path.with_name(path.name.replace("fold-1", "official")) if first else root / f"{folder}-{path.name}"
+            )
 
 
 def seeded(root: Path, seeds: int) -> list[float]:

@@ -74,14 +74,16 @@ def test_each_fold_and_seed_has_its_own_weights(tmp_path: Path) -> None:
     np.testing.assert_allclose(predict.load_ensemble(tmp_path).probabilities(clip()), expected, rtol=1e-5)
 
 
-def test_each_fold_and_seed_is_calibrated_before_the_mean(tmp_path: Path) -> None:
+def test_each_fold_and_seed_is_calibrated_before_the_mean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
+    # Untrained networks have logits of some thousands.
+    monkeypatch.setattr(predict, "predict_logits", lambda *given: predict_logits(*given) / 1000)
     folders = [tmp_path / "models" / "fold-1" / "joint" / f"seed-{number}" for number in (1, 2)]
     for folder in folders:
         save(folder)
-    evaluated(tmp_path, [{"fold-1": {"joint": 1.0}}] * 2, [{"fold-1": 0.1}, {"fold-1": 4.0}])
-    logits = [predict_logits(*load_model(folder), clip()[None])[0] for folder in folders]
-    expected = (softmax(logits[0] / 0.1) + softmax(logits[1] / 4)) / 2
+    evaluated(tmp_path, [{"fold-1": {"joint": 1.0}}] * 2, [{"fold-1": 0.3}, {"fold-1": 4.0}])
+    logits = [predict_logits(*load_model(folder), clip()[None])[0] / 1000 for folder in folders]
+    expected = (softmax(logits[0] / 0.3) + softmax(logits[1] / 4)) / 2
     np.testing.assert_allclose(predict.load_ensemble(tmp_path).probabilities(clip()), expected, rtol=1e-4)
 
 
