@@ -259,7 +259,6 @@ class PretrainSettings:
 class EvaluationSettings:
     """Figures and their intervals: the section `evaluation`."""
 
-    bootstrap: Whole = option(2000, "Resamples behind each bootstrap interval.", ge=100, le=1000000)
     confidence: Annotated[Real, Field(gt=0, lt=1)] = option(0.95, "Coverage of the intervals.")
     fusion: (
         Literal["validation"] | Annotated[tuple[Annotated[Real, Field(ge=0)], ...], Field(min_length=4, max_length=4)]
@@ -279,7 +278,7 @@ class EvaluationSettings:
 class Settings:
     """All that may be set for a dataset: a few numbers and the sections."""
 
-    seed: Seed = option(0, "Random seed of balancing, folds, training and bootstrap.")
+    seed: Seed = option(0, "Random seed of balancing, folds, training and shuffled clips.")
     seeds: Annotated[Whole, Field(ge=1, le=100)] = option(
         1, "Networks for each fold and stream, with the seeds `seed`, `seed` + 1, ...; the headline is their mean."
     )

@@ -31,7 +31,7 @@ CONFIG: dict[str, Any] = {
             },
         }
     },
-    "evaluation": {"bootstrap": 100},
+    "evaluation": {"confidence": 0.9},
 }
 # So many that a fast machine is not done with them between two looks.
 VIDEOS = 24

@@ -39,7 +39,7 @@ CONFIG: dict[str, Any] = {
             },
         }
     },
-    "evaluation": {"bootstrap": 100},
+    "evaluation": {"confidence": 0.9},
 }
 # One worker runs them all: what has run once serves every test.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
@@ -186,8 +186,8 @@ def test_a_changed_gloss_only_redoes_what_shows_it(done: Path) -> None:
     assert planned(done) == {}
 
 
-def test_the_bootstrap_is_no_reason_to_train(done: Path) -> None:
-    assert "train" not in planned(done, "--config", "evaluation={bootstrap: 200}")
+def test_another_confidence_is_no_reason_to_train(done: Path) -> None:
+    assert "train" not in planned(done, "--config", "evaluation={confidence: 0.8}")
 
 
 def test_one_folds_target_runs_one_fold(finished: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-# What simple methods reach on each fold, and the test parts of all folds, pooled.
+# The answers of simple methods on each fold, the experiment with shuffled clips, and the pooled evaluation.
 
 
 rule baselines:
@@ -82,7 +82,6 @@ rule evaluate:
     params:
         evaluation=settings("evaluation"),
         seeds=settings("seeds"),
-        seed=settings("seed"),
         version=versions.EVALUATE,
     script:
         "../scripts/evaluate.py"
