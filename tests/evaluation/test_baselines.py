@@ -44,7 +44,7 @@ def test_where_nobody_validates_the_penalty_is_the_usual_one(made: Example) -> N
     fold = read_fold(made.fold, made.audit)
     said = {found.method: found for found in baselines.answers(fold, Shards(made.tensors), 0)}
     assert (said["linear"].predicted == fold.roles["test"].class_id).all()
-    assert said["linear"].detail == f"penalty {baselines.PENALTY:g}"
+    assert said["linear"].detail == "penalty 100"
 
 
 def test_what_the_test_part_is_called_changes_nothing(made: Example) -> None:
@@ -117,6 +117,9 @@ def test_too_many_pairs_are_thinned_and_said(made: Example, monkeypatch: pytest.
     said = {found.method: found for found in baselines.answers(fold, Shards(made.tensors), 0)}
     assert said["1-NN (DTW of hands)"].detail == "6 of 24 training clips"
     assert said["nearest centroid"].detail == said["majority"].detail == ""
+    monkeypatch.setattr(baselines, "MOST_PAIRS", 0)
+    said = {found.method: found for found in baselines.answers(fold, Shards(made.tensors), 0)}
+    assert said["1-NN (DTW of hands)"].detail == "1 of 24 training clips"
 
 
 def test_the_file_has_a_row_for_each_method_and_test_clip(made: Example, tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ def test_the_command_prints_a_verdict(tmp_path: Path) -> None:
     assert "worse in B: 0 of 2 signs" in done.output
     other = CliRunner().invoke(main, ["compare", str(good), str(bad)])
     assert "; A is better" in other.output
+    assert "  a: 4 to 0 of 4 clips" in other.output
     same = CliRunner().invoke(main, ["compare", str(good), str(good)])
     assert "; no difference can be told" in same.output
 

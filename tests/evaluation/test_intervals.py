@@ -11,8 +11,6 @@ from scipy.special import expit
 from scipy.stats import t
 
 from signfold.evaluation.intervals import (
-    BLOCKS,
-    SKEWNESS,
     GroupIntervals,
     Interval,
     jackknife_variance,
@@ -41,7 +39,7 @@ def test_the_formula_by_hand() -> None:
     variance = np.var([0.9, 0.7, 0.5, 0.3], ddof=1) / 4
     between = variance - spread / total
     skewness = (1 - 2 * share) ** 2 * between * 4 / spread**2
-    a = t.ppf(0.975, 6) ** 2 / total + t.ppf(0.975, 3) ** 2 * between * (1 + SKEWNESS * skewness / 2) / spread
+    a = t.ppf(0.975, 6) ** 2 / total + t.ppf(0.975, 3) ** 2 * between * (1 + 2.5 * skewness / 2) / spread
     middle, half = (share + a / 2) / (1 + a), np.sqrt(a * spread + a**2 / 4) / (1 + a)
     found = GroupIntervals.of(signers).metrics(scored)["top1"]
     assert (found.value, found.low, found.high) == pytest.approx((share, middle - half, middle + half))
@@ -53,7 +51,7 @@ def test_skewness_counts_at_most_once() -> None:
     intervals = GroupIntervals.of(np.repeat(np.arange(4), 1000))
     share, spread = 0.75, 0.1875
     between = 0.0625 - spread / 4000
-    a = t.ppf(0.975, 6) ** 2 / 4000 + t.ppf(0.975, 3) ** 2 * between * (1 + SKEWNESS * 0.25 / 2) / spread
+    a = t.ppf(0.975, 6) ** 2 / 4000 + t.ppf(0.975, 3) ** 2 * between * (1 + 2.5 * 0.25 / 2) / spread
     low = (share + a / 2 - np.sqrt(a * spread + a**2 / 4)) / (1 + a)
     assert intervals.share(np.arange(4000) >= 1000).low == pytest.approx(low)
 
@@ -152,6 +150,16 @@ def test_difference_by_hand() -> None:
     assert (found.value, found.low, found.high) == pytest.approx((value, shrunk - half, shrunk + half))
 
 
+def test_two_signers_who_differ_leave_nearly_everything_open() -> None:
+    """Student's quantile with one degree of freedom is 12.7."""
+    intervals = GroupIntervals.of(np.repeat([0, 1], 100))
+    right = np.arange(200) >= 80
+    assert width(intervals.share(right)) > 0.9
+    assert width(intervals.difference(np.zeros(200), right)) > 1
+    scored = clips([20, 100], 100)[0]
+    assert width(intervals.metrics(scored)["top1"]) > 0.9
+
+
 def test_difference_is_paired() -> None:
     """Models that fail on the same clips differ for sure; the same shares on other clips do not."""
     right = np.arange(200) % 2 == 0
@@ -189,7 +197,7 @@ def test_many_groups_are_joined_to_blocks() -> None:
     intervals = GroupIntervals.of(np.arange(30_000), "clip")
     found = intervals.metrics(scored)
     assert intervals.groups == 30_000
-    assert intervals.block.max() + 1 == BLOCKS
+    assert intervals.block.max() + 1 == 200
     assert width(found["top1"]) == pytest.approx(2 * 1.96 * np.sqrt(0.7 * 0.3 / 30_000), rel=0.15)
     assert found["macro_f1"].low < found["macro_f1"].value < found["macro_f1"].high
 

@@ -58,6 +58,7 @@ def test_fusion_seeds_and_earlier_training_are_said() -> None:
     assert "none of them tested (test signers whose names are there too: 2), " in told
     assert "fused with weights fitted on validation" in told
     assert "seeds" not in told
+    assert "mean over 2 seeds" in said(tested, seeds=2)
 
 
 def test_an_interval_over_clips_is_called_too_narrow() -> None:

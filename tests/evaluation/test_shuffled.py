@@ -69,6 +69,12 @@ def test_an_official_split_is_compared_on_all_of_its_clips(made: Example) -> Non
     assert found["trained"] == 72  # four signers make four of the five parts
 
 
+def test_there_are_as_many_parts_as_folds(made: Example) -> None:
+    folds = folds_of(made, rows_of(made))
+    assert run(made, folds[:2])["trained"] == 48
+    assert run(made, folds[:3])["trained"] == 48  # three parts of four signers: one has two
+
+
 @pytest.mark.parametrize("kind", ["unknown", "one signer", "own classes", "one class"])
 def test_nothing_is_said_where_it_cannot_be_told(made: Example, kind: str) -> None:
     rows = rows_of(made)
