@@ -126,9 +126,9 @@ def listing(found: Comparison, results_a: Path, results_b: Path, most: int = 10)
     parts = {"better in B": signs[signs["gain"] > 0].iloc[::-1], "worse in B": signs[signs["gain"] < 0]}
     for name, rows in parts.items():
         lines.append(f"{name}: {len(rows)} of {len(signs)} signs")
-        for row in rows.head(most).itertuples():
-            right_a, right_b = round(row.a * row.clips), round(row.b * row.clips)
-            lines.append(f"  {row.sign}: {right_a} to {right_b} of {row.clips} clips")
+        for row in rows.head(most).to_dict("records"):
+            right_a, right_b = (round(row[side] * row["clips"]) for side in ("a", "b"))
+            lines.append(f"  {row['sign']}: {right_a} to {right_b} of {row['clips']} clips")
         if len(rows) > most:
             lines.append(f"  and {len(rows) - most} more")
     return lines
