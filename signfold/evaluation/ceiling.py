@@ -31,18 +31,11 @@ def ceiling(folds: Mapping[str, pd.DataFrame], clips: pd.DataFrame, items: pd.Da
         cannot be right, `signers` and all its clips (`of`) in the manifest.
     """
     trained = {fold: set(table.loc[table["role"] == "train", "class_id"]) for fold, table in folds.items()}
-    lost = clips[[row.class_id not in trained[row.fold] for row in clips[["class_id", "fold"]].itertuples()]]
+    lost = clips[[k not in trained[fold] for fold, k in zip(clips["fold"], clips["class_id"], strict=True)]]
     own = items[items["copy"] == 0].groupby("class_id")
-    names, signers, total = class_names(items), own["signer"].nunique(), own.size()
-    counts = lost.groupby("class_id").size().sort_values(ascending=False, kind="stable")
-    rows = [
-        {
-            "gloss": str(names.loc[k, "gloss"]),
-            "label": str(names.loc[k, "label"]),
-            "clips": int(count),
-            "of": int(total[k]),
-            "signers": int(signers[k]),
-        }
-        for k, count in counts.items()
-    ]
-    return {"top1": 1 - len(lost) / len(clips), "classes": rows}
+    table = class_names(items).assign(
+        of=own.size(), signers=own["signer"].nunique(), clips=lost.groupby("class_id").size()
+    )
+    rows = table[table["clips"] > 0].sort_values("clips", ascending=False, kind="stable").astype({"clips": int})
+    columns = ["gloss", "label", "clips", "of", "signers"]
+    return {"top1": 1 - len(lost) / len(clips), "classes": rows[columns].to_dict("records")}

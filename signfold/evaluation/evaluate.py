@@ -192,10 +192,10 @@ def _circumstances(run: _Run) -> dict[str, Any]:
 
 def _comparisons(run: _Run, broken_down: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Return what the headline is to be compared with."""
-    methods = broken_down["baselines"].set_index("method")
+    top1 = dict(zip(broken_down["baselines"]["method"], broken_down["baselines"]["top1"], strict=True))
     return {
         "chance": 1 / run.pool.scored.classes,
-        "majority": float(methods.loc["majority", "top1"]),
+        "majority": float(top1["majority"]),
         "ceiling": ceiling(run.folds, run.pool.clips, run.items),
         "baseline": comparison.best(broken_down["baselines"]),
         "shuffled": read_json(run.inputs.shuffled),
