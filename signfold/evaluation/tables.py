@@ -28,7 +28,7 @@ def per_fold(clips: pd.DataFrame, scored: Scored, validation: Mapping[str, float
         values = point(scored.take(part.index.to_numpy()))
         size = {"clips": len(part), "signers": part["signer"].nunique(), "classes": part["class_id"].nunique()}
         rows.append({"fold": fold, **size, **values, "val_top1": validation.get(str(fold))})
-    rows.sort(key=lambda row: fold_order(row["fold"]))
+    rows.sort(key=lambda row: fold_order(str(row["fold"])))
     return pd.DataFrame(rows)
 
 

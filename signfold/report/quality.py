@@ -67,8 +67,8 @@ def _signs(frames: Any, table: pd.DataFrame) -> pd.DataFrame:
     first, last = (detected["sample_id"].map(table[f"{end}_frame"]) for end in ("first", "last"))
     clips = detected[detected["frame"].between(first, last)].groupby("sample_id")
     found = pd.DataFrame({"frames": clips.size()})
-    gaps = [clips[side].agg(lambda known: longest_gap(known.to_numpy())) for side in SIDES]
-    found["longest_gap"] = np.maximum(*gaps)
+    gaps = {side: clips[side].agg(lambda known: longest_gap(known.to_numpy())) for side in SIDES}
+    found["longest_gap"] = pd.DataFrame(gaps).max(axis=1)
     for side in SIDES:
         found[f"seen_{side}"] = clips[side].mean()
         repaired = table.loc[found.index, f"imputed_{side}"] > 0
