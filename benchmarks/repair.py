@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from signfold.core import files, versions
-from signfold.core.clip import PARTS, Floats, Keypoints, read_clips, seen
+from signfold.core.clip import PARTS, Floats, Keypoints, read_shard, seen
 from signfold.core.results import frames_of
 from signfold.core.skeleton import POSE, SIDES
 from signfold.dataset.synthetic import TRUTH
@@ -38,8 +38,8 @@ RENDERED = SynthSettings(signs=8, signers=4, takes=1, seed=7)
 OUT = Path("results/bench")
 
 
-def rendered() -> Iterator[tuple[str, Keypoints, dict[str, Floats], float]]:
-    """Yield name, keypoints, true joints (T, joints, 2) and aspect of each synthetic clip."""
+def rendered() -> Iterator[tuple[str, Keypoints, dict[str, Floats]]]:
+    """Yield name, keypoints and true joints by part, (T, joints, 2), of each synthetic clip."""
     from signfold.synth.render import render
 
     folder = OUT / "repair-videos"
@@ -51,22 +51,20 @@ def rendered() -> Iterator[tuple[str, Keypoints, dict[str, Floats], float]]:
         path = folder / f"{name}.mp4"
         found = store.extraction(path, file_digest(path)[0], extractor)
         true = {part: np.stack(rows[part].to_list()).reshape(len(rows), -1, 2) for part in PARTS}
-        yield str(name), found.keypoints, true, found.height / found.width
+        yield str(name), found.keypoints, true
 
 
-def real(results: Path) -> Iterator[tuple[str, Keypoints, dict[str, Floats], float]]:
-    """Yield the same of a dataset; what was detected stands in for the true joints."""
+def real(results: Path) -> Iterator[tuple[str, Keypoints, dict[str, Floats]]]:
+    """Yield the same of a dataset; detections take the place of the true joints."""
     for shard in sorted(results.glob("keypoints/*.videos.parquet")):
-        rows = {row["sample_id"]: row for row in files.read_parquet(shard).to_pylist() if row["status"] == "ok"}
-        for name, keypoints in read_clips(frames_of(shard)):
-            if name in rows and seen(keypoints.pose).any():
-                true = {part: getattr(keypoints, part)[..., :2] for part in PARTS}
-                yield name, keypoints, true, rows[name]["height"] / rows[name]["width"]
+        for clip in read_shard(frames_of(shard), shard):
+            if clip.usable and seen(clip.keypoints.pose).any():
+                yield clip.sample_id, clip.keypoints, {part: getattr(clip.keypoints, part)[..., :2] for part in PARTS}
 
 
-def measured(name: str, keypoints: Keypoints, true: dict[str, Floats], aspect: float) -> Iterator[dict[str, Any]]:
+def measured(name: str, keypoints: Keypoints, true: dict[str, Floats]) -> Iterator[dict[str, Any]]:
     """Yield for each gap the error of each method in it."""
-    square = np.array([1.0, aspect])
+    square = np.array([1.0, keypoints.aspect])
     left, right = (true["pose"][:, POSE.index(f"{side}_shoulder")] * square for side in SIDES)
     unit = float(np.nanmedian(np.linalg.norm(left - right, axis=1))) / 100
     rng = np.random.default_rng([len(keypoints), *name.encode()])

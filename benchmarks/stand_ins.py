@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import yaml
 
-from signfold.core import files
-from signfold.core.clip import PARTS, VIDEOS_SCHEMA, Keypoints, seen, to_table
+from signfold.core.clip import PARTS, Extraction, Keypoints, ShardClip, write_shard
 from signfold.dataset import index
 
 PROJECT = Path(__file__).parent.parent
@@ -99,30 +97,16 @@ def _clip(rng: np.random.Generator) -> Keypoints:
     parts["pose"][:, 11, :2], parts["pose"][:, 12, :2] = (0.6, 0.4), (0.4, 0.4)
     for hand in ("left_hand", "right_hand"):
         parts[hand][rng.random(count) < 0.2] = np.nan
-    return Keypoints(np.arange(count) * 40.0, **parts)
+    return Keypoints(np.arange(count) * 40.0, **parts, width=640, height=480, fps=25.0)
 
 
 def keypoints(results: Path, shard: str, sample_ids: list[str]) -> None:
     """Write a shard's keypoints, random ones, as though they had been extracted."""
     # Other ones in each shard: the same would be thousands of copies of each clip.
     folder, rng = results / "keypoints", np.random.default_rng(int(shard, 16))
-    clips = {sample_id: _clip(rng) for sample_id in sample_ids}
-    files.write_parquet(pa.concat_tables([to_table(*item) for item in clips.items()]), folder / f"{shard}.parquet")
-    rows = [
-        {
-            "sample_id": sample_id,
-            "sha256": hashlib.sha256(sample_id.encode()).hexdigest(),
-            "bytes": 1,
-            "width": 640,
-            "height": 480,
-            "fps": 25.0,
-            "frames": len(clip),
-            **{f"frames_{part}": int(seen(getattr(clip, part)).sum()) for part in PARTS},
-            "status": "ok",
-        }
-        for sample_id, clip in clips.items()
-    ]
-    files.write_parquet(pa.Table.from_pylist(rows, schema=VIDEOS_SCHEMA), folder / f"{shard}.videos.parquet")
+    digests = {sample_id: hashlib.sha256(sample_id.encode()).hexdigest() for sample_id in sample_ids}
+    clips = [ShardClip(sample_id, digest, 1, Extraction(_clip(rng))) for sample_id, digest in digests.items()]
+    write_shard(clips, folder / f"{shard}.parquet", folder / f"{shard}.videos.parquet", {})
 
 
 def shards_of(count: int, shards: int = 256) -> Iterator[tuple[str, list[str]]]:

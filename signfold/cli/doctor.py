@@ -13,10 +13,10 @@ import numpy as np
 from tqdm import tqdm
 
 from signfold.core import files
-from signfold.core.clip import Floats, Keypoints, read_clips, seen
+from signfold.core.clip import Floats, Keypoints, read_shard, seen
 from signfold.core.errors import SignfoldError
 from signfold.core.results import frames_of, shard_files
-from signfold.core.skeleton import HAND, POSE, SIDES
+from signfold.core.skeleton import HAND, SIDES
 
 # In shoulder widths a second (about 0.35 m). In 447 clips of one signer before a camera, all wrists but one stay below
 # 15, all trunks below 1.2; a hand taken for the other, or one person for another, moves at 20 and more.
@@ -110,17 +110,16 @@ def diagnose(results: Path, hands: float = 0.3) -> Diagnosis:
 
 def _shard(videos_file: Path, index: dict[str, Any], hands: float) -> tuple[list[dict[str, Any]], list[Finding]]:
     """Return a shard's videos, as far as they are still in the index, and which of the usable ones are suspicious."""
-    rows = {row["sample_id"]: row for row in files.read_parquet(videos_file).to_pylist() if row["sample_id"] in index}
-    rows = {sample_id: index[sample_id] | row for sample_id, row in rows.items()}
-    found = []
-    for sample_id, keypoints in read_clips(frames_of(videos_file)):
-        row = rows.get(sample_id)
-        if row and row["status"] == "ok":
-            aspect = row["height"] / row["width"] if row["width"] else 1.0
-            reasons = [row["error"], _few_hands(keypoints, hands), *jumps(keypoints, aspect)]
+    rows, found = [], []
+    for clip in read_shard(frames_of(videos_file), videos_file):
+        if clip.sample_id not in index:
+            continue
+        rows.append(index[clip.sample_id] | clip.row())
+        if clip.usable:
+            reasons = [clip.found.error, _few_hands(clip.keypoints, hands), *jumps(clip.keypoints)]
             if any(reasons):
-                found.append(_finding(row, "; ".join(filter(None, reasons))))
-    return list(rows.values()), found
+                found.append(_finding(rows[-1], "; ".join(filter(None, reasons))))
+    return rows, found
 
 
 def _finding(row: dict[str, Any], why: str) -> Finding:
@@ -134,7 +133,7 @@ def _few_hands(keypoints: Keypoints, least: float) -> str | None:
     return f"a hand in only {share:.0%} of {len(keypoints)} frames" if share < least else None
 
 
-def jumps(keypoints: Keypoints, aspect: float) -> list[str]:
+def jumps(keypoints: Keypoints) -> list[str]:
     """Say where a wrist or the trunk moves faster than a person can: the tracker took something else for it.
 
     A speed is the way between two neighbouring frames, in the clip's median shoulder width, over their distance in
@@ -144,9 +143,7 @@ def jumps(keypoints: Keypoints, aspect: float) -> list[str]:
     Parameters
     ----------
     keypoints
-        As detected.
-    aspect
-        Height over width of the picture.
+        Keypoints as detected.
 
     Returns
     -------
@@ -155,13 +152,11 @@ def jumps(keypoints: Keypoints, aspect: float) -> list[str]:
     """
     times = keypoints.timestamps_ms / 1000
     steps = np.diff(times)
-    tracks = _tracks(keypoints, aspect)
-    widths = np.linalg.norm(tracks.pop("shoulders"), axis=1)
-    width, step = (float(np.median(some)) if len(some) else 0.0 for some in (widths[~np.isnan(widths)], steps))
-    if width <= 0 or step <= 0:
+    width, step = keypoints.shoulder_width(), float(np.median(steps)) if len(steps) else 0.0
+    if not width > 0 or step <= 0:
         return []
     said = []
-    for name, track in tracks.items():
+    for name, track in _tracks(keypoints).items():
         speed = np.linalg.norm(np.diff(track, axis=0), axis=1) / width / np.maximum(steps, step / 2)
         at = times[1:][speed > (TRUNK_SPEED if name == "person" else WRIST_SPEED)]
         if len(at):
@@ -169,12 +164,11 @@ def jumps(keypoints: Keypoints, aspect: float) -> list[str]:
     return said
 
 
-def _tracks(keypoints: Keypoints, aspect: float) -> dict[str, Floats]:
-    """Return (T, 2) in picture widths: the way between the shoulders, their middle, and each hand's wrist."""
-    square = np.array([1.0, aspect])
-    left, right = (keypoints.pose[:, POSE.index(f"{side}_shoulder"), :2] * square for side in SIDES)
-    hands = {f"{side} hand": getattr(keypoints, f"{side}_hand")[:, HAND.index("wrist"), :2] * square for side in SIDES}
-    return {"shoulders": left - right, **hands, "person": (left + right) / 2}
+def _tracks(keypoints: Keypoints) -> dict[str, Floats]:
+    """Return positions (T, 2) in picture widths: of each hand's wrist, and of the middle between the shoulders."""
+    hands = {f"{side} hand": keypoints.positions(f"{side}_hand")[:, HAND.index("wrist")] for side in SIDES}
+    left, right = keypoints.shoulders()
+    return {**hands, "person": (left + right) / 2}
 
 
 def _first(times: Floats) -> str:

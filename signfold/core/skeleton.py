@@ -25,6 +25,8 @@ HAND = (
     "ring_finger_dip ring_finger_tip pinky_mcp pinky_pip pinky_dip pinky_tip"
 ).split()
 SIDES = ("left", "right")
+# The parts that MediaPipe detects, each as a whole, with their joints in its order.
+PART_JOINTS = {"pose": POSE, "left_hand": HAND, "right_hand": HAND}
 FINGERS = ("thumb", "index_finger", "middle_finger", "ring_finger", "pinky")
 JOINTS = tuple(POSE) + tuple(f"{side}_hand_{joint}" for side in SIDES for joint in HAND)
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
 from signfold.core.clip import Keypoints, read_clips
-from signfold.core.files import read_parquet
 from signfold.core.skeleton import JOINTS, layout
 from signfold.tensors.normalise import normalise, reference
 from signfold.tensors.resample import interpolate
@@ -28,7 +27,7 @@ ASSUMED_FPS = 25.0
 Floats = NDArray[np.float32]
 
 
-def joint_track(keypoints: Keypoints, aspect: float, fps: float) -> Floats:
+def joint_track(keypoints: Keypoints) -> Floats:
     """Return a clip's track: the V joints of `hands_body_27` every 50 ms, shape (T, V, 2), in shoulder widths.
 
     The origin is the point between the shoulders. Between two frames a joint moves linearly; where one of them lacks
@@ -37,18 +36,14 @@ def joint_track(keypoints: Keypoints, aspect: float, fps: float) -> Floats:
     Parameters
     ----------
     keypoints
-        Keypoints as detected.
-    aspect
-        Height over width of the picture.
-    fps
-        Frame rate, for clips whose timestamps do not increase; 0 if unknown.
+        Keypoints as detected. The frame rate counts where timestamps do not increase.
     """
     times = keypoints.timestamps_ms - keypoints.timestamps_ms[0]
     if not (np.diff(times) > 0).all():
-        times = np.arange(len(times)) * 1000 / (fps or ASSUMED_FPS)
+        times = np.arange(len(times)) * 1000 / (keypoints.fps or ASSUMED_FPS)
     points = np.concatenate([keypoints.pose[..., :3], keypoints.left_hand, keypoints.right_hand], axis=1)
     points = points[:, [JOINTS.index(joint) for joint in LAYOUT.joints]]
-    own = normalise(points, *reference(keypoints, aspect), aspect)[..., :2]
+    own = normalise(points, reference(keypoints))[..., :2]
     return interpolate(own.astype(np.float32), times / STEP_MS, np.arange(0, times[-1] / STEP_MS + 1e-6))
 
 
@@ -63,12 +58,9 @@ def read_tracks(keypoints: Sequence[Path], wanted: set[str]) -> Iterator[tuple[s
         sample_id of the wanted clips.
     """
     for path in keypoints:
-        videos = read_parquet(path.with_suffix(".videos.parquet")).to_pylist()
-        about = {row["sample_id"]: row for row in videos if row["sample_id"] in wanted}
         for sample_id, clip in read_clips(path):
-            if sample_id in about:
-                row = about[sample_id]
-                yield sample_id, joint_track(clip, row["height"] / row["width"], row["fps"])
+            if sample_id in wanted:
+                yield sample_id, joint_track(clip)
 
 
 def mirrored(track: Floats) -> Floats:

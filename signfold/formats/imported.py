@@ -1,16 +1,15 @@
-"""A clip as it was read from a file of any format, and what can be checked of it."""
+"""Imported keypoints of any format: missing values, digest, and checks of coordinates and order."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from signfold.core.clip import PARTS, Floats, Keypoints, seen
 from signfold.core.errors import SignfoldError
-from signfold.core.skeleton import POSE, SIDES
+from signfold.core.skeleton import HAND, POSE, SIDES
 
 # Coordinates are shares of the picture; hands and feet reach beyond its edges, but not this far.
 FARTHEST = 10.0
@@ -18,34 +17,18 @@ FARTHEST = 10.0
 WRIST_LIMIT = 1.0
 
 
-@dataclass(frozen=True, eq=False)
-class Clip:
-    """What a file says of one clip.
+def without_absent(part: Floats, values: int) -> Floats:
+    """Return a part as float32 (T, joints, values), NaN where it was not detected.
+
+    Joints with zero in all of x, y, z, and joints that are not finite, count as missing: no detection lies exactly at
+    zero. A part whose first joint (nose, wrist) is missing is missing as a whole.
 
     Parameters
     ----------
-    keypoints
-        Of T frames.
-    width, height
-        Of the picture, in pixels, or two numbers of that ratio.
-    fps
-        Frames per second.
-    bytes
-        How large it is in its file.
-    """
-
-    keypoints: Keypoints
-    width: int
-    height: int
-    fps: float
-    bytes: int
-
-
-def without_absent(part: Floats, values: int) -> Floats:
-    """Return a part (T, joints, 3 or more) as float32 with `values` values a joint, NaN where it was not detected.
-
-    Zero in all of x, y, z and what is not finite counts as missing: no detection is exactly there. A part of which the
-    first joint (nose, wrist) is missing is missing; values that the source does not have, such as visibility, are NaN.
+    part
+        (T, joints, 3 or more) x, y, z, ...
+    values
+        Values of a joint in the result. Those that the source lacks, such as visibility, are NaN.
     """
     part = part.astype(np.float32)
     points = part[..., :3]
@@ -58,7 +41,7 @@ def without_absent(part: Floats, values: int) -> Floats:
 
 
 def keypoints_digest(keypoints: Keypoints) -> str:
-    """Return the SHA-256 of a clip's pose and hands, so that exact copies are found in whichever files they lie."""
+    """Return the SHA-256 of a clip's pose and hands: equal for exact copies in files of any format."""
     state = hashlib.sha256()
     for part in PARTS:
         values = np.array(getattr(keypoints, part), np.float32)
@@ -70,6 +53,13 @@ def keypoints_digest(keypoints: Keypoints) -> str:
 
 def check_coordinates(where: str, keypoints: Keypoints) -> None:
     """Check that coordinates are shares of the picture.
+
+    Parameters
+    ----------
+    where
+        Source of the clip, named in the error.
+    keypoints
+        Keypoints of the clip.
 
     Raises
     ------
@@ -87,32 +77,31 @@ def check_coordinates(where: str, keypoints: Keypoints) -> None:
 
 
 def wrist_distance(keypoints: Keypoints) -> Floats:
-    """Return how far each detected hand's wrist lies from the pose's wrist, in shoulder widths, for all its frames."""
-    pose = keypoints.pose[..., :2]
-    shoulders = np.linalg.norm(pose[:, POSE.index("left_shoulder")] - pose[:, POSE.index("right_shoulder")], axis=-1)
+    """Return the distances of the hands' wrists from the pose's wrists, in shoulder widths: (frames with a hand,)."""
+    pose, shoulders = keypoints.positions("pose"), keypoints.shoulder_widths()
     found = []
     for side in SIDES:
-        hand = getattr(keypoints, f"{side}_hand")
-        apart = np.linalg.norm(hand[:, 0, :2] - pose[:, POSE.index(f"{side}_wrist")], axis=-1)
-        shown = seen(hand) & (shoulders > 0)
-        found.append(apart[shown] / shoulders[shown])
+        hand = keypoints.positions(f"{side}_hand")
+        distance = np.linalg.norm(hand[:, HAND.index("wrist")] - pose[:, POSE.index(f"{side}_wrist")], axis=-1)
+        known = seen(hand) & (shoulders > 0)
+        found.append(distance[known] / shoulders[known])
     return np.concatenate(found)
 
 
 def check_order(where: str, distances: Sequence[Floats]) -> None:
-    """Check that hands lie at the wrists of the pose: else the values of a frame are in another order than taken for.
+    """Check that hands lie at the wrists of the pose; elsewhere, the values of a frame are in another order.
 
     Parameters
     ----------
     where
-        What they come from.
+        Source of the clips, named in the error.
     distances
-        What `wrist_distance` says of each clip.
+        `wrist_distance` of each clip.
 
     Raises
     ------
     SignfoldError
-        If the typical clip's hands are elsewhere.
+        If the median clip's hands lie elsewhere.
     """
     clips = [float(np.median(values)) for values in distances if len(values)]
     if clips and not np.median(clips) <= WRIST_LIMIT:

@@ -7,34 +7,32 @@ landmark_index, x, y, z; NaN where a part was not detected.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from signfold.core.clip import PARTS, Floats, Keypoints
+from signfold.core.clip import PARTS, Keypoints
 from signfold.core.errors import SignfoldError, UnreadableFile
 from signfold.dataset.keypoint_files import ImportSettings
-from signfold.formats.imported import Clip, without_absent
+from signfold.formats.imported import without_absent
 
 COLUMNS = ("frame", "type", "landmark_index", "x", "y", "z")
 
 
-def read(path: Path, settings: ImportSettings) -> Clip:
-    """Read one clip; frames that the file leaves out are a gap in its time.
+def read(path: Path, settings: ImportSettings) -> Keypoints:
+    """Read one clip; frames that the file leaves out are a gap in its timestamps.
 
     Parameters
     ----------
     path
-        A Parquet file of one clip.
+        Parquet file of one clip.
     settings
-        How it is to be read.
+        Size of the picture and frame rate.
 
     Raises
     ------
-    Unreadable
+    UnreadableFile
         If it is no Parquet file.
     SignfoldError
         If it lacks a column, or has landmarks that MediaPipe has not.
@@ -52,10 +50,12 @@ def read(path: Path, settings: ImportSettings) -> Clip:
                 f"{path}: landmark_index of {part} goes from {joints[rows].min()} to {joints[rows].max()}; "
                 f"expected 0 to {count - 1}"
             )
-        parts[part] = without_absent(_placed(points[rows], frames[rows], joints[rows], (len(numbers), count)), values)
+        part_points = np.full((len(numbers), count, 3), np.nan)
+        part_points[frames[rows], joints[rows]] = points[rows]
+        parts[part] = without_absent(part_points, values)
     times = (numbers - numbers[:1]).astype(np.float64) * 1000.0 / settings.fps
     width, height = settings.size
-    return Clip(Keypoints(times, **parts), width, height, settings.fps, path.stat().st_size)
+    return Keypoints(times, **parts, width=width, height=height, fps=settings.fps)
 
 
 def _table(path: Path) -> pa.Table:
@@ -70,10 +70,3 @@ def _table(path: Path) -> pa.Table:
         return pq.read_table(path, columns=list(COLUMNS), partitioning=None)
     except (pa.ArrowInvalid, OSError) as error:
         raise UnreadableFile(f"{path}: not a Parquet file ({error}); copy it again") from None
-
-
-def _placed(points: Floats, frames: npt.NDArray[Any], joints: npt.NDArray[Any], shape: tuple[int, int]) -> Floats:
-    """Return (T, joints, 3) with each point where its frame and index say, NaN elsewhere."""
-    whole = np.full((*shape, 3), np.nan)
-    whole[frames, joints] = points
-    return whole

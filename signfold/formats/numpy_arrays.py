@@ -14,29 +14,24 @@ import numpy as np
 from signfold.core.clip import PARTS, Floats, Keypoints
 from signfold.core.errors import UnreadableFile
 from signfold.dataset.keypoint_files import ImportSettings, leading, member
-from signfold.formats.imported import Clip, without_absent
+from signfold.formats.imported import without_absent
 
 
-def read(path: Path, sample_id: str, settings: ImportSettings) -> Clip:
-    """Read one clip.
+def read(path: Path, sample_id: str, settings: ImportSettings) -> tuple[Keypoints, int]:
+    """Read one clip; return its keypoints, and the size of its values in bytes.
 
     Parameters
     ----------
     path
-        A .npz or .npy file, or a folder of frames.
+        .npz or .npy file, or a folder of frames.
     sample_id
-        Its last part says which of the clips of an array (clips, frames, values) is wanted.
+        Name of the clip; its last part is the clip's number in an array (clips, frames, values).
     settings
-        How it is to be read.
-
-    Returns
-    -------
-    Clip
-        Zeros are missing parts.
+        Order of the values, size of the picture and frame rate.
 
     Raises
     ------
-    Unreadable
+    UnreadableFile
         If the file is damaged or its array has another shape than is known.
     """
     if path.is_dir():
@@ -46,22 +41,32 @@ def read(path: Path, sample_id: str, settings: ImportSettings) -> Clip:
         values = array[int(sample_id.rsplit("/", 1)[-1])] if array.ndim == 3 else array
         numbers = np.arange(len(values), dtype=np.float64)
     times = (numbers - numbers[:1]) * 1000.0 / settings.fps
-    width, height = settings.size
-    return Clip(split(values, times, settings), width, height, settings.fps, values.nbytes)
+    return split(values, times, settings), values.nbytes
 
 
 def split(values: Floats, times: Floats, settings: ImportSettings) -> Keypoints:
-    """Return the keypoints in frames of values (T, F), F one of `sources.LAYOUTS`; `times` (T,) are milliseconds."""
+    """Return the keypoints in the values of frames.
+
+    Parameters
+    ----------
+    values
+        (T, F), F one of those that `ImportSettings.layout` knows; zeros are missing parts.
+    times
+        (T,) milliseconds.
+    settings
+        Order of the values, size of the picture and frame rate.
+    """
     parts, start = {}, 0
     for part, joints, size in settings.layout(values.shape[1]):
         block = values[:, start : start + joints * size].reshape(len(values), joints, size)
         start += joints * size
         if part in PARTS:
             parts[part] = without_absent(block, PARTS[part][1])
-    return Keypoints(times, **parts)
+    width, height = settings.size
+    return Keypoints(times, **parts, width=width, height=height, fps=settings.fps)
 
 
-# Clips of one file follow one another, so that the last file is all that is worth keeping.
+# Clips of one file follow one another: only the last file is worth keeping. `modified` tells its versions apart.
 @lru_cache(maxsize=1)
 def _array(path: Path, modified: int) -> Floats:
     return _flat(path, _load(path))

@@ -11,12 +11,11 @@ import numpy as np
 
 from signfold.core.clip import PARTS, Floats, Keypoints, seen
 from signfold.core.errors import SignfoldError, UnreadableFile
-from signfold.core.skeleton import HAND, POSE
-from signfold.formats.imported import Clip, without_absent
+from signfold.core.skeleton import HAND, PART_JOINTS, POSE
+from signfold.formats.imported import without_absent
 
 # The file's names of parts and joints are MediaPipe's own, in upper case.
 COMPONENTS = {"pose": "POSE_LANDMARKS", "left_hand": "LEFT_HAND_LANDMARKS", "right_hand": "RIGHT_HAND_LANDMARKS"}
-JOINTS = {"pose": POSE, "left_hand": HAND, "right_hand": HAND}
 COLOURS = {"pose": (0, 90, 200), "left_hand": (200, 60, 0), "right_hand": (0, 140, 60)}
 _BODY = (
     "left_shoulder-right_shoulder left_hip-right_hip mouth_left-mouth_right *_shoulder-*_hip *_shoulder-*_elbow "
@@ -25,26 +24,25 @@ _BODY = (
 _DAMAGE = (struct.error, ValueError, TypeError, IndexError, OverflowError, MemoryError, NotImplementedError)
 
 
-def read(path: Path) -> Clip:
+def read(path: Path) -> Keypoints:
     """Read the first person of a `.pose` file, versions 0.0 to 0.2.
 
     Parameters
     ----------
     path
-        The file. It tells size and frame rate itself; visibility is its confidence.
+        The file. It states size and frame rate; visibility is its confidence.
 
     Raises
     ------
-    Unreadable
+    UnreadableFile
         If the file is damaged or empty.
     SignfoldError
         If it lacks a component or point of MediaPipe Holistic.
     """
     from pose_format import Pose
 
-    data = path.read_bytes()
     try:
-        pose = Pose.read(data)
+        pose = Pose.read(path.read_bytes())
     except _DAMAGE as error:
         raise UnreadableFile(f"{path}: not a .pose file ({error or type(error).__name__}); copy it again") from None
     points, confidence = np.asarray(pose.body.data.data), np.asarray(pose.body.confidence)
@@ -62,7 +60,7 @@ def read(path: Path) -> Clip:
         joints = np.where(trust > 0, joints, np.nan)
         parts[part] = without_absent(np.concatenate([joints, trust], axis=2)[..., :values], values)
     times = np.arange(len(points)) * 1000.0 / fps
-    return Clip(Keypoints(times, **parts), width, height, fps, len(data))
+    return Keypoints(times, **parts, width=width, height=height, fps=fps)
 
 
 def _places(path: Path, header: Any, part: str) -> list[int]:
@@ -72,27 +70,30 @@ def _places(path: Path, header: Any, part: str) -> list[int]:
         places[component.name] = {name: start + place for place, name in enumerate(component.points)}
         start += len(component.points)
     found = places.get(COMPONENTS[part], {})
-    missing = [name for name in JOINTS[part] if name.upper() not in found]
+    missing = [name for name in PART_JOINTS[part] if name.upper() not in found]
     if missing:
         raise SignfoldError(
             f"{path}: no points {', '.join(missing[:3])} ({len(missing)} in all) in {COMPONENTS[part]}; found "
             f"{', '.join(f'{name} ({len(points)} points)' for name, points in places.items())}; expected MediaPipe "
             f"Holistic: {', '.join(COMPONENTS.values())}"
         )
-    return [found[name.upper()] for name in JOINTS[part]]
+    return [found[name.upper()] for name in PART_JOINTS[part]]
 
 
-def to_bytes(keypoints: Keypoints, width: int, height: int, fps: float) -> bytes:
+def to_bytes(keypoints: Keypoints) -> bytes:
     """Return a clip as the content of a `.pose` file, version 0.2.
+
+    x and y are in pixels in the file, z is as MediaPipe gives it. The file has a frame rate, not a time of each frame.
 
     Parameters
     ----------
     keypoints
-        T frames, at least one. Parts that were not detected have confidence 0.
-    width, height
-        Of the picture, in pixels: x and y are in pixels in the file, z is as MediaPipe gives it.
-    fps
-        Frames per second: the file knows no time of each frame.
+        Keypoints of T frames, at least one, with size and frame rate. Parts that were not detected get confidence 0.
+
+    Raises
+    ------
+    SignfoldError
+        If there is no frame.
     """
     from pose_format import Pose
     from pose_format.numpy import NumPyPoseBody
@@ -101,22 +102,22 @@ def to_bytes(keypoints: Keypoints, width: int, height: int, fps: float) -> bytes
     if not len(keypoints):
         raise SignfoldError("a .pose file needs one frame at least; leave the clip out")
     components = [
-        PoseHeaderComponent(
-            COMPONENTS[part], [name.upper() for name in JOINTS[part]], _limbs(part), [COLOURS[part]], "XYZC"
-        )
-        for part in PARTS
+        PoseHeaderComponent(COMPONENTS[part], [name.upper() for name in joints], _limbs(part), [COLOURS[part]], "XYZC")
+        for part, joints in PART_JOINTS.items()
     ]
-    header = PoseHeader(0.2, PoseHeaderDimensions(width, height), components)
-    joints = np.concatenate([getattr(keypoints, part)[..., :3] for part in PARTS], axis=1) * [width, height, 1.0]
+    size = keypoints.width, keypoints.height
+    header = PoseHeader(0.2, PoseHeaderDimensions(*size), components)
+    joints = np.concatenate([getattr(keypoints, part)[..., :3] for part in PARTS], axis=1) * [*size, 1.0]
     trust = np.concatenate([confidence(keypoints, part) for part in PARTS], axis=1)
     stream = io.BytesIO()
-    body = NumPyPoseBody(fps, np.nan_to_num(joints)[:, None].astype(np.float32), trust[:, None].astype(np.float32))
-    Pose(header, body).write(stream)
+    # One person: the second of the axes (frames, people, points, values).
+    values, confidences = (array[:, None].astype(np.float32) for array in (np.nan_to_num(joints), trust))
+    Pose(header, NumPyPoseBody(keypoints.fps, values, confidences)).write(stream)
     return stream.getvalue()
 
 
 def confidence(keypoints: Keypoints, part: str) -> Floats:
-    """Return (T, joints) 0 to 1: the visibility of pose joints, 1 where it is not known, 0 where a joint is missing."""
+    """Return (T, joints) from 0 to 1: visibility of pose joints, 1 where unknown and in hands, 0 where missing."""
     values = getattr(keypoints, part)
     trust = np.ones(values.shape[:2], np.float32)
     if part == "pose":
@@ -126,7 +127,7 @@ def confidence(keypoints: Keypoints, part: str) -> Floats:
 
 
 def _limbs(part: str) -> list[tuple[int, int]]:
-    """Return which points a drawing of the file joins: fingers from the wrist outwards; trunk, arms, legs and mouth."""
+    """Return the pairs of points that a drawing joins: fingers from the wrist outwards; trunk, arms, legs and mouth."""
     if part == "pose":
         pairs = (limb.split("-") for limb in _BODY.split())
         sides = {tuple(name.replace("*", side) for name in pair) for pair in pairs for side in ("left", "right")}

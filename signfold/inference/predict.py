@@ -188,7 +188,7 @@ def predict(results: Path, paths: Sequence[Path], out: Path, store: Cache) -> pd
 def _row(ensemble: Ensemble, found: Extraction) -> dict[str, Any]:
     if found.status != "ok":
         return {"status": f"{found.status}: {found.error}", "label": "", "gloss": "", "probability": None, "best": ""}
-    tensor, _ = clip_tensor(found.keypoints, found.width, found.height, ensemble.tensors)
+    tensor, _ = clip_tensor(found.keypoints, ensemble.tensors)
     probabilities = ensemble.probabilities(tensor)
     order = np.argsort(-probabilities, kind="stable")[:BEST]
     return {

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     # A name only: who reads the cache alone loads no MediaPipe.
     from signfold.keypoints.holistic import Holistic
 
-_ABOUT = ("width", "height", "fps", "status", "error", "max_seconds")
+_SIZE = ("width", "height", "fps")
+_RESULT = ("status", "error", "max_seconds")
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class Cache:
 def write_entry(path: Path, found: Extraction, provenance: dict[str, Any]) -> None:
     """Write one entry, whole or not at all."""
     table = to_table("", found.keypoints).drop_columns("sample_id")
-    about = {name: getattr(found, name) for name in _ABOUT}
+    about = {name: getattr(found.keypoints, name) for name in _SIZE} | {name: getattr(found, name) for name in _RESULT}
     files.write_parquet(table, path, {"video": about, **provenance})
 
 
@@ -98,7 +99,8 @@ def read_entry(path: Path) -> Extraction:
     named = table.add_column(0, FRAMES_SCHEMA.field("sample_id"), pa.repeat(pa.scalar(""), len(table)))
     clips = list(from_table(named))
     keypoints = clips[0][1] if clips else empty_keypoints()
-    return Extraction(keypoints, **about)
+    size = {name: about[name] for name in _SIZE}
+    return Extraction(replace(keypoints, **size), **{name: about[name] for name in _RESULT})
 
 
 def _readable(path: Path) -> Extraction | None:

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from tqdm import tqdm
 
-from signfold.core import files, versions
-from signfold.core.clip import FRAMES_SCHEMA, PARTS, VIDEOS_SCHEMA, Extraction, seen, to_table
+from signfold.core import versions
+from signfold.core.clip import ShardClip, write_shard
 from signfold.core.errors import CannotWrite, SignfoldError
 from signfold.core.settings import KeypointSettings
-from signfold.core.skeleton import HAND, POSE
+from signfold.core.skeleton import PART_JOINTS
 from signfold.dataset.index import Sample
 from signfold.keypoints.cache import Cache, file_digest
 from signfold.keypoints.holistic import Holistic
@@ -50,7 +49,7 @@ def extract_shard(
         in the store by then, so that nothing is done twice.
     """
     extractor = holistic_of(settings)
-    tables, videos, failures = [], [], []
+    clips, failures = [], []
     for sample in tqdm(samples, desc=out.stem, unit="video", mininterval=1.0):
         try:
             sha256, size = file_digest(sample.path)
@@ -64,22 +63,12 @@ def extract_shard(
             log.warning("%s: %s: %s", sample.path, found.status, found.error)
         if found.status != "ok" and settings.on_bad_video == "fail":
             failures.append(f"{sample.path}: {found.status}: {found.error}")
-        tables.append(to_table(sample.sample_id, found.keypoints))
-        videos.append(_video_row(sample.sample_id, sha256, size, found))
+        clips.append(ShardClip(sample.sample_id, sha256, size, found))
     if failures:
         raise SignfoldError("\n".join([f"{out.stem}: {len(failures)} videos stop the run:", *failures]))
-    metadata = _metadata(extractor)
-    files.write_parquet(pa.concat_tables([FRAMES_SCHEMA.empty_table(), *tables]), out, metadata)
-    files.write_parquet(pa.Table.from_pylist(videos, schema=VIDEOS_SCHEMA), out_videos, metadata)
-
-
-def _video_row(sample_id: str, sha256: str, size: int, found: Extraction) -> dict[str, Any]:
-    counts = {f"frames_{part}": int(seen(getattr(found.keypoints, part)).sum()) for part in PARTS}
-    about = {name: getattr(found, name) for name in ("width", "height", "fps", "status", "error")}
-    return {"sample_id": sample_id, "sha256": sha256, "bytes": size, "frames": len(found.keypoints)} | counts | about
+    write_shard(clips, out, out_videos, _metadata(extractor))
 
 
 def _metadata(extractor: Holistic) -> dict[str, Any]:
-    joints = {"pose": POSE, "left_hand": HAND, "right_hand": HAND}
-    about = {"version": versions.KEYPOINTS, "joints": joints, "max_seconds": extractor.max_seconds}
+    about = {"version": versions.KEYPOINTS, "joints": PART_JOINTS, "max_seconds": extractor.max_seconds}
     return about | extractor.description()

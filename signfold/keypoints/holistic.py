@@ -6,7 +6,7 @@ Video mode, complexity 1. `holistic_graph` says what is left out, and why that c
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from signfold.core import versions
-from signfold.core.clip import PARTS, Extraction, Floats, Keypoints
+from signfold.core.clip import PARTS, Extraction, Floats, Keypoints, empty_keypoints
 from signfold.core.errors import UnreadableFile
 from signfold.core.memory import keep_freed_memory
 from signfold.keypoints import holistic_graph, video
@@ -79,7 +79,7 @@ class Holistic:
             with video.opened(path) as opened:
                 return self._track(opened)
         except UnreadableFile as error:
-            return Extraction(_assemble([], [], []), 0, 0, 0.0, "unreadable", str(error))
+            return Extraction(empty_keypoints(), "unreadable", str(error))
 
     def _track(self, opened: video.Video) -> Extraction:
         times: list[float] = []
@@ -99,9 +99,9 @@ class Holistic:
                     # MediaPipe copies what might still be written to.
                     image.flags.writeable = False
                     found.append(_landmarks(solution.process(image)))
-        keypoints = _assemble(*video.settled(times), found)
+        keypoints = replace(_assemble(*video.settled(times), found), width=width, height=height, fps=opened.fps)
         status, error = _judge(keypoints, len(found), opened, cap)
-        return Extraction(keypoints, width, height, opened.fps, status, error, cap)
+        return Extraction(keypoints, status, error, cap)
 
 
 def _judge(keypoints: Keypoints, decoded: int, opened: video.Video, cap: float | None) -> tuple[str, str | None]:
@@ -141,7 +141,7 @@ def _landmarks(results: Any) -> dict[str, Floats | None]:
 
 def _assemble(times: list[float], decoded: list[bool], found: list[dict[str, Floats | None]]) -> Keypoints:
     """Put together what was found in the decoded frames; the others are missing."""
-    parts = {part: np.full((len(times), *shape), np.nan, np.float32) for part, shape in PARTS.items()}
+    parts: dict[str, Any] = {part: np.full((len(times), *shape), np.nan, np.float32) for part, shape in PARTS.items()}
     for frame, landmarks in zip(np.flatnonzero(decoded), found, strict=True):
         for part, values in landmarks.items():
             if values is not None:

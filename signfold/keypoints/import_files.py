@@ -1,4 +1,4 @@
-"""Keypoints of a shard, imported: from files that other tools extracted, as `extract` writes them from videos."""
+"""The import of a shard's keypoints from files of other tools; the shard's files are those of an extraction."""
 
 from __future__ import annotations
 
@@ -8,34 +8,49 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
 from signfold.core import files, versions
-from signfold.core.clip import FRAMES_SCHEMA, PARTS, VIDEOS_SCHEMA, empty_keypoints, seen, to_table
+from signfold.core.clip import PARTS, Extraction, Keypoints, ShardClip, empty_keypoints, seen, write_shard
 from signfold.core.errors import SignfoldError, UnreadableFile
-from signfold.core.skeleton import HAND, POSE
+from signfold.core.skeleton import PART_JOINTS
 from signfold.dataset import index
 from signfold.dataset.index import Sample
 from signfold.dataset.index_table import write_index
 from signfold.dataset.keypoint_files import SUFFIXES, ImportSettings, import_settings
 from signfold.formats import kaggle, numpy_arrays, pose
-from signfold.formats.imported import Clip, check_coordinates, check_order, keypoints_digest, wrist_distance
+from signfold.formats.imported import check_coordinates, check_order, keypoints_digest, wrist_distance
 
 log = logging.getLogger(__name__)
 
 
-def read_clip(path: Path, sample_id: str, settings: ImportSettings) -> Clip:
-    """Read one clip of a file (see `arrays`, `kaggle`, `posefile`), and check that it is in shares of the picture."""
-    if settings.format == "kaggle":
-        clip = kaggle.read(path, settings)
-    elif settings.format == "pose":
-        clip = pose.read(path)
+def read_clip(path: Path, sample_id: str, settings: ImportSettings) -> tuple[Keypoints, int]:
+    """Read one clip of a file; return its keypoints, and its size in the file in bytes.
+
+    Parameters
+    ----------
+    path
+        File, or folder of frames, in the format that `settings` name.
+    sample_id
+        Name of the clip; in a file of many clips it ends in the clip's number.
+    settings
+        Format, order of the values, size of the picture and frame rate.
+
+    Raises
+    ------
+    UnreadableFile
+        If the file is damaged.
+    SignfoldError
+        If its content is not that of the format, or coordinates are not shares of the picture.
+    """
+    if settings.format in ("kaggle", "pose"):
+        keypoints = kaggle.read(path, settings) if settings.format == "kaggle" else pose.read(path)
+        size = path.stat().st_size
     else:
-        clip = numpy_arrays.read(path, sample_id, settings)
-    check_coordinates(f"{path}: {sample_id}", clip.keypoints)
-    return clip
+        keypoints, size = numpy_arrays.read(path, sample_id, settings)
+    check_coordinates(f"{path}: {sample_id}", keypoints)
+    return keypoints, size
 
 
 def import_shard(
@@ -46,11 +61,11 @@ def import_shard(
     Parameters
     ----------
     samples
-        The shard's part of the index.
+        Samples of the shard.
     out, out_videos
-        `keypoints/{shard}.parquet`, one row a frame, and `keypoints/{shard}.videos.parquet`, one row a clip.
+        Paths of `keypoints/{shard}.parquet`, one row a frame, and `keypoints/{shard}.videos.parquet`, one row a clip.
     settings
-        How the files are read.
+        Format, order of the values, size of the picture and frame rate.
     on_bad_video
         `skip` sets a damaged file or a clip without a person aside with its reason; `fail` stops the run at it.
 
@@ -60,64 +75,60 @@ def import_shard(
         If a file's columns or components are not those of its format, coordinates are not shares of the picture, or
         hands lie far from the pose's wrists; and at a bad clip, if `on_bad_video` is `fail`.
     """
-    tables, videos, distances = [], [], []
+    clips = []
     for sample in tqdm(samples, desc=out.stem, unit="clip", mininterval=1.0):
-        clip, status, error = _read(sample, settings)
-        if status != "ok":
-            log.warning("%s: %s: %s", sample.sample_id, status, error)
+        clip = _shard_clip(sample, settings)
+        if not clip.usable:
+            log.warning("%s: %s: %s", sample.sample_id, clip.found.status, clip.found.error)
             if on_bad_video == "fail":
-                raise SignfoldError(f"{sample.path}: {sample.sample_id}: {status}: {error}")
-        tables.append(to_table(sample.sample_id, clip.keypoints))
-        videos.append(_video_row(sample.sample_id, clip, status, error))
-        distances.append(wrist_distance(clip.keypoints))
-    check_order(f"{samples[0].path} and others" if samples else "", distances)
-    _write(tables, videos, out, out_videos, settings)
+                raise SignfoldError(f"{sample.path}: {sample.sample_id}: {clip.found.status}: {clip.found.error}")
+        clips.append(clip)
+    check_order(f"{samples[0].path} and others" if samples else "", [wrist_distance(clip.keypoints) for clip in clips])
+    write_shard(clips, out, out_videos, _metadata(settings))
 
 
-def _read(sample: Sample, settings: ImportSettings) -> tuple[Clip, str, str | None]:
-    """Return a clip with its status and what is wrong with it."""
+def _shard_clip(sample: Sample, settings: ImportSettings) -> ShardClip:
     try:
-        clip = read_clip(Path(sample.path), sample.sample_id, settings)
+        keypoints, size = read_clip(Path(sample.path), sample.sample_id, settings)
     except (UnreadableFile, OSError) as error:
-        return Clip(empty_keypoints(), 0, 0, 0.0, 0), "unreadable", str(error)
-    if not len(clip.keypoints):
-        return clip, "no_frames", "the array has no frames"
-    if all(np.isnan(getattr(clip.keypoints, part)).all() for part in PARTS):
-        return clip, "no_person", "neither pose nor hands in any frame"
-    return clip, "ok", None
+        return ShardClip(sample.sample_id, None, 0, Extraction(empty_keypoints(), "unreadable", str(error)))
+    digest = keypoints_digest(keypoints) if len(keypoints) else None
+    return ShardClip(sample.sample_id, digest, size, Extraction(keypoints, *_judge(keypoints)))
 
 
-def _video_row(sample_id: str, clip: Clip, status: str, error: str | None) -> dict[str, Any]:
-    counts = {f"frames_{part}": int(seen(getattr(clip.keypoints, part)).sum()) for part in PARTS}
-    about = {"width": clip.width, "height": clip.height, "fps": clip.fps, "bytes": clip.bytes}
-    digest = keypoints_digest(clip.keypoints) if len(clip.keypoints) else None
-    named = {"sample_id": sample_id, "sha256": digest, "frames": len(clip.keypoints)}
-    return named | counts | about | {"status": status, "error": error}
+def _judge(keypoints: Keypoints) -> tuple[str, str | None]:
+    """Return the status of a clip, and the reason for another status than ok."""
+    if not len(keypoints):
+        return "no_frames", "the array has no frames"
+    if not any(seen(getattr(keypoints, part)).any() for part in PARTS):
+        return "no_person", "neither pose nor hands in any frame"
+    return "ok", None
 
 
-def _write(
-    tables: Sequence[pa.Table], videos: list[dict[str, Any]], out: Path, out_videos: Path, settings: ImportSettings
-) -> None:
+def _metadata(settings: ImportSettings) -> dict[str, Any]:
     about = {"extractor": "import", "version": versions.KEYPOINTS, "import_version": versions.IMPORT}
-    about |= {"options": asdict(settings), "joints": {"pose": POSE, "left_hand": HAND, "right_hand": HAND}}
-    files.write_parquet(pa.concat_tables([FRAMES_SCHEMA.empty_table(), *tables]), out, about)
-    files.write_parquet(pa.Table.from_pylist(videos, schema=VIDEOS_SCHEMA), out_videos, about)
+    return about | {"options": asdict(settings), "joints": PART_JOINTS}
 
 
 def import_folder(dataset: dict[str, Any], out: Path) -> pa.Table:
-    """Import a folder without the workflow: index and one shard, below `out`, as the workflow would write them.
+    """Import a folder without the workflow: write the index and one shard as the workflow would.
 
     Parameters
     ----------
     dataset
-        As in the configuration: `keypoints`, `root`, and how labels are read.
+        Dataset as in the configuration: `keypoints`, `root`, and the keys that say where labels are.
     out
-        A folder like `results/mine`.
+        Folder of the results, such as `results/mine`.
 
     Returns
     -------
     Table
-        One row a clip, as in `keypoints/0.videos.parquet`.
+        `keypoints/0.videos.parquet`: one row a clip.
+
+    Raises
+    ------
+    SignfoldError
+        If the dataset names no format, or as in `import_shard`.
     """
     settings = import_settings(dataset)
     if settings is None:

@@ -15,15 +15,14 @@ import numpy as np
 import pyarrow as pa
 
 from signfold.core import versions
-from signfold.core.clip import PARTS, Floats, Keypoints, read_clips, seen
-from signfold.core.errors import SignfoldError
-from signfold.core.files import atomic_write, read_parquet, write_parquet
+from signfold.core.clip import PARTS, Floats, Keypoints, read_shard, seen
+from signfold.core.files import atomic_write, write_parquet
 from signfold.core.settings import TensorSettings
 from signfold.core.skeleton import JOINTS, SIDES, layout
 from signfold.tensors.channels import channels_of
 from signfold.tensors.hands import mirror, signing, use_of_hands, without
 from signfold.tensors.imputation import impute, longest_gap
-from signfold.tensors.normalise import normalise, palm, reference
+from signfold.tensors.normalise import normalise, palm_length, reference
 from signfold.tensors.resample import clock, pad, uniform
 
 TABLE_SCHEMA = pa.schema(
@@ -49,23 +48,21 @@ TABLE_SCHEMA = pa.schema(
 
 def repaired(keypoints: Keypoints, times: Floats, settings: TensorSettings) -> Keypoints:
     """Return the clip with every part repaired as `settings` say."""
-    parts = {part: impute(getattr(keypoints, part), times, settings.imputation, settings.edge_fill) for part in PARTS}
+    parts: dict[str, Any] = {
+        part: impute(getattr(keypoints, part), times, settings.imputation, settings.edge_fill) for part in PARTS
+    }
     return replace(keypoints, **parts)
 
 
-def clip_tensor(
-    keypoints: Keypoints, width: int, height: int, settings: TensorSettings
-) -> tuple[Floats, dict[str, Any]]:
+def clip_tensor(keypoints: Keypoints, settings: TensorSettings) -> tuple[Floats, dict[str, Any]]:
     """Return a clip as the network sees it, and what happened on the way.
 
     Parameters
     ----------
     keypoints
-        T frames, at least one, as detected.
-    width, height
-        Of the picture, in pixels.
+        Keypoints of T frames, at least one, as detected.
     settings
-        What is wanted.
+        Options of the tensors.
 
     Returns
     -------
@@ -75,11 +72,10 @@ def clip_tensor(
         The columns of `TABLE_SCHEMA` but for name and digest. Left and right are the signer's own, whether or not
         the clip was mirrored.
     """
-    aspect = height / width
-    span = signing(keypoints, aspect) if settings.trim == "sign" else slice(0, len(keypoints))
+    span = signing(keypoints) if settings.trim == "sign" else slice(0, len(keypoints))
     sign = keypoints[span]
     times = clock(sign.timestamps_ms)
-    use = use_of_hands(sign, aspect)
+    use = use_of_hands(sign)
     resting = {"keep": (), "mask": use.resting, "mask_other": (use.other,)}[settings.idle_hand]
     mirrored = settings.mirror_left_handed and use.dominant == "left"
     shown = without(sign, resting)
@@ -91,12 +87,12 @@ def clip_tensor(
     }
     facts |= {f"resting_{side}": side in use.resting for side in SIDES}
     shown = mirror(shown) if mirrored else shown
-    values = _joints_in_time(shown, times, aspect, settings)
+    values = _joints_in_time(shown, times, settings)
     fit = uniform(values, times, settings.frames) if settings.resample == "uniform" else pad(values, settings.frames)
     return fit.astype(np.float32), facts
 
 
-def _joints_in_time(keypoints: Keypoints, times: Floats, aspect: float, settings: TensorSettings) -> Floats:
+def _joints_in_time(keypoints: Keypoints, times: Floats, settings: TensorSettings) -> Floats:
     """Return the (C, T, V) of a clip's own T frames, repaired and normalised."""
     joints = layout(settings.layout).joints
     whole_clip = repaired(keypoints, times, settings)
@@ -104,9 +100,9 @@ def _joints_in_time(keypoints: Keypoints, times: Floats, aspect: float, settings
     points = points[:, [JOINTS.index(joint) for joint in joints]]
     unit = 1.0
     if settings.normalise == "shoulders":
-        origin, unit = reference(keypoints, aspect)
-        points = normalise(points, origin, unit, aspect)
-    palms = {side: palm(getattr(keypoints, f"{side}_hand"), aspect) / unit for side in SIDES}
+        frame = reference(keypoints)
+        points, unit = normalise(points, frame), frame.unit
+    palms = {side: palm_length(keypoints, side) / unit for side in SIDES}
     return channels_of(points, joints, settings.channels, palms)
 
 
@@ -151,20 +147,13 @@ def build_tensors(
     SignfoldError
         If a clip with status `ok` has no frame in the keypoints file.
     """
-    videos = {row["sample_id"]: row for row in read_parquet(videos_file).to_pylist() if row["status"] == "ok"}
     tensors: list[Floats] = []
     rows: list[dict[str, Any]] = []
-    for sample_id, keypoints in read_clips(keypoints_file):
-        if sample_id in videos:
-            video = videos.pop(sample_id)
-            tensor, facts = clip_tensor(keypoints, video["width"], video["height"], settings)
+    for clip in read_shard(keypoints_file, videos_file):
+        if clip.usable:
+            tensor, facts = clip_tensor(clip.keypoints, settings)
             tensors.append(tensor)
-            rows.append({"sample_id": sample_id, "sha256": video["sha256"], **facts})
-    if videos:
-        raise SignfoldError(
-            f"{keypoints_file}: no frame of {next(iter(videos))!r}, which {videos_file} lists as ok; expected frames "
-            f"of {len(videos)} more videos. Delete both files and run the keypoints stage again"
-        )
+            rows.append({"sample_id": clip.sample_id, "sha256": clip.sha256, **facts})
     joints = layout(settings.layout).joints
     shape = (len(tensors), len(settings.channels), settings.frames, len(joints))
     with atomic_write(out_npy) as temporary, temporary.open("wb") as file:

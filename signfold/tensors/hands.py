@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -43,64 +44,53 @@ class HandUse:
         return (self.other,) if used < min(RESTING, most / 2) else ()
 
 
-def use_of_hands(keypoints: Keypoints, aspect: float) -> HandUse:
-    """Judge how much each hand is used: detected, and raised, averaged over the clip's frames.
+def use_of_hands(keypoints: Keypoints) -> HandUse:
+    """Return how much each hand is used: detected and raised, averaged over the clip's frames.
 
     A frame counts 0 if the hand was not detected, else by the height of its wrist over its elbow: 0.5 for level, 1
     from half a shoulder width above, 0 from half a shoulder width below. Without a pose, detection alone counts.
 
-    Signing lifts the forearm and brings the hand before the camera. Motion says less: a hanging hand that
-    is lost and found again "moves" most.
+    Signing lifts the forearm and brings the hand before the camera. Motion is a worse sign: a hanging hand that is lost
+    and found again "moves" most.
 
     Parameters
     ----------
     keypoints
-        As detected.
-    aspect
-        Height over width of the picture.
+        Keypoints as detected.
     """
-    width = _shoulder_width(keypoints, aspect)
-    return HandUse(*(_use(keypoints, side, aspect, width) for side in SIDES))
+    width = keypoints.shoulder_width()
+    return HandUse(*(_use(keypoints, side, width) for side in SIDES))
 
 
-def _shoulder_width(keypoints: Keypoints, aspect: float) -> float:
-    """Return the median distance between the shoulders, in picture widths; NaN without a pose."""
-    shoulders = keypoints.pose[:, [POSE.index("left_shoulder"), POSE.index("right_shoulder")], :2]
-    widths = np.linalg.norm((shoulders[:, 0] - shoulders[:, 1]) * np.array([1.0, aspect]), axis=1)
-    return float(np.median(widths[~np.isnan(widths)])) if seen(keypoints.pose).any() else np.nan
-
-
-def _use(keypoints: Keypoints, side: str, aspect: float, width: float) -> float:
-    hand = keypoints.left_hand if side == "left" else keypoints.right_hand
+def _use(keypoints: Keypoints, side: str, width: float) -> float:
+    hand = keypoints.hand(side)
     elbow = keypoints.pose[:, POSE.index(f"{side}_elbow"), 1]
-    height = (elbow - hand[:, HAND.index("wrist"), 1]) * aspect / max(width, 1e-6)
+    height = (elbow - hand[:, HAND.index("wrist"), 1]) * keypoints.aspect / max(width, 1e-6)
     raised = np.where(np.isnan(height), 1.0, np.clip(0.5 + height, 0.0, 1.0))
     return float(np.where(seen(hand), raised, 0.0).mean())
 
 
-def signing(keypoints: Keypoints, aspect: float) -> slice:
-    """Return the frames from the first to the last in which a wrist of the pose is raised: all where none ever is.
+def signing(keypoints: Keypoints) -> slice:
+    """Return the frames from the first to the last in which a wrist of the pose is raised; all if none ever is.
 
-    Clips begin and end with hanging arms, some for most of their length; a sign is between. Frames between two raised
-    ones stay, whatever the hands do in them.
+    Clips begin and end with hanging arms, some for most of their length; the sign is between. Frames between two with
+    a raised wrist stay.
 
     Parameters
     ----------
     keypoints
-        As detected.
-    aspect
-        Height over width of the picture.
+        Keypoints as detected.
     """
     arms = [(POSE.index(f"{side}_elbow"), POSE.index(f"{side}_wrist")) for side in SIDES]
     heights = [keypoints.pose[:, elbow, 1] - keypoints.pose[:, wrist, 1] for elbow, wrist in arms]
-    raised = np.stack(heights) * aspect > -LOWERED * _shoulder_width(keypoints, aspect)
+    raised = np.stack(heights) * keypoints.aspect > -LOWERED * keypoints.shoulder_width()
     frames = np.flatnonzero(raised.any(axis=0))
     return slice(int(frames[0]), int(frames[-1]) + 1) if len(frames) else slice(0, len(keypoints))
 
 
 def without(keypoints: Keypoints, sides: Iterable[str]) -> Keypoints:
     """Return the clip with the hands of these sides missing throughout."""
-    hands = {f"{side}_hand": np.full_like(keypoints.left_hand, np.nan) for side in sides}
+    hands: dict[str, Any] = {f"{side}_hand": np.full_like(keypoints.left_hand, np.nan) for side in sides}
     return replace(keypoints, **hands)
 
 

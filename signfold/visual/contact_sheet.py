@@ -68,7 +68,8 @@ class ClipView:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the picture."""
-        return (self.found.width, self.found.height) if self.found.width and self.found.height else _SIZE
+        clip = self.found.keypoints
+        return (clip.width, clip.height) if clip.width and clip.height else _SIZE
 
     def pictures(self) -> Iterator[tuple[int, Picture | None]]:
         """Yield each frame's number and its picture; None where it does not decode or there is no video."""

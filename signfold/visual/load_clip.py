@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from signfold.core import files
-from signfold.core.clip import Extraction, empty_keypoints, read_clips
+from signfold.core.clip import read_shard
 from signfold.core.errors import SignfoldError
 from signfold.core.results import frames_of, shard_files
 from signfold.core.settings import TensorSettings
@@ -65,17 +64,13 @@ def clip_of_results(name: str, results: Path) -> ClipView:
     is_file = name not in index and Path(name).is_file()
     key, wanted = ("sha256", file_digest(name)[0]) if is_file else ("sample_id", name)
     for shard in shard_files(results, "keypoints", ".videos.parquet"):
-        for row in files.read_parquet(shard).to_pylist():
-            if row[key] == wanted and row["sample_id"] in index:
-                path = Path(name if is_file else index[name])
-                return ClipView(row["sample_id"], path, _extraction(shard, row), _settings(results))
+        # Only the shard with the clip is read with its frames.
+        names = [row["sample_id"] for row in files.read_parquet(shard).to_pylist() if row[key] == wanted]
+        if sample_id := next((found for found in names if found in index), None):
+            path = Path(name if is_file else index[name])
+            (clip,) = (clip for clip in read_shard(frames_of(shard), shard) if clip.sample_id == sample_id)
+            return ClipView(sample_id, path, clip.found, _settings(results))
     raise SignfoldError(f"{results}: no keypoints of {name!r}; give a sample id of its index, or leave --results out")
-
-
-def _extraction(videos_file: Path, row: dict[str, Any]) -> Extraction:
-    clips = dict(read_clips(frames_of(videos_file)))
-    about = {name: row[name] for name in ("width", "height", "fps", "status", "error")}
-    return Extraction(clips.get(row["sample_id"], empty_keypoints()), **about)
 
 
 def _settings(results: Path) -> TensorSettings:
@@ -132,7 +127,7 @@ def encoded(picture: Picture, suffix: str, quality: int = 92) -> bytes:
 def _write_film(clip: ClipView, path: Path) -> None:
     times = clip.found.keypoints.timestamps_ms
     span = (times[-1] - times[0]) / 1000
-    fps = float(np.clip((len(times) - 1) / span, 1, 240)) if span > 0 else clip.found.fps or 25.0
+    fps = float(np.clip((len(times) - 1) / span, 1, 240)) if span > 0 else clip.found.keypoints.fps or 25.0
     writer = None
     try:
         for picture in film(clip):

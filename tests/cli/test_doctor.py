@@ -97,13 +97,13 @@ def test_a_hand_taken_for_the_other_jumps(tmp_path: Path) -> None:
 def test_another_person_jumps() -> None:
     keypoints = clip()
     keypoints.pose[20:, :, 0] += 0.3
-    assert doctor.jumps(keypoints, HEIGHT / WIDTH) == ["person jumps at 0.80 s"]
+    assert doctor.jumps(keypoints) == ["person jumps at 0.80 s"]
 
 
 def test_many_jumps_are_counted() -> None:
     keypoints = clip()
     keypoints.right_hand[10:20:2] += 0.3
-    assert doctor.jumps(keypoints, HEIGHT / WIDTH) == ["right hand jumps at 0.40, 0.44, 0.48 s and 7 times more"]
+    assert doctor.jumps(keypoints) == ["right hand jumps at 0.40, 0.44, 0.48 s and 7 times more"]
 
 
 @pytest.mark.parametrize("step_ms", [17.0, 40.0, 83.0])
@@ -112,8 +112,8 @@ def test_a_move_is_judged_by_its_speed_whatever_the_frame_rate(step_ms: float) -
     for keypoints, speed in ((fast, 25.0), (slow, 15.0)):
         keypoints.right_hand[:] = 0.5
         keypoints.right_hand[30:, :, 0] += 0.2 * speed * step_ms / 1000
-    assert doctor.jumps(slow, 1.0) == []
-    assert len(doctor.jumps(fast, 1.0)) == 1
+    assert doctor.jumps(slow) == []
+    assert len(doctor.jumps(fast)) == 1
 
 
 def test_a_lost_hand_and_a_stuttering_clock_are_no_jumps() -> None:
@@ -121,15 +121,15 @@ def test_a_lost_hand_and_a_stuttering_clock_are_no_jumps() -> None:
     keypoints.right_hand[20:30] = np.nan
     keypoints.right_hand[30:] += 0.3
     keypoints.timestamps_ms[40] = keypoints.timestamps_ms[39] + 1
-    assert doctor.jumps(keypoints, 1.0) == []
+    assert doctor.jumps(keypoints) == []
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_without_motion_or_pose_nothing_jumps(count: int) -> None:
-    assert doctor.jumps(clip(count), 1.0) == []
+    assert doctor.jumps(clip(count)) == []
     keypoints = clip()
     keypoints.pose[:] = np.nan
-    assert doctor.jumps(keypoints, 1.0) == []
+    assert doctor.jumps(keypoints) == []
 
 
 def test_copies_are_grouped_and_say_what_differs(tmp_path: Path) -> None:

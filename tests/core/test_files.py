@@ -46,7 +46,7 @@ def test_keypoints_take_less_than_their_raw_bytes(tmp_path: Path) -> None:
 
 def write_again_and_again(path: Path) -> None:
     for _ in range(100):
-        write_entry(path, Extraction(a_clip(300), 64, 48, 25.0, "ok"), {"sha256": "0"})
+        write_entry(path, Extraction(a_clip(300)), {"sha256": "0"})
 
 
 def test_two_jobs_that_write_one_entry_harm_no_reader(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from signfold.tensors.resample import interpolate
 
 
 def track_of(number, **changes):
-    return joint_track(take(number, **{"noise": 0, "fps": 20.0, **changes}), 0.75, 20.0)
+    return joint_track(take(number, **{"noise": 0, "fps": 20.0, **changes}))
 
 
 def stretched(track, speed):
@@ -74,7 +74,7 @@ def test_agreement_is_looked_at_only_where_joints_are_near():
 
 def test_shifts_are_refined_to_a_tenth_of_a_step():
     whole = track_of(1, fps=60.0)
-    later = joint_track(take(1, fps=60.0, noise=0, start=0.5 / 60 * 4), 0.75, 60.0)  # 33 ms
+    later = joint_track(take(1, fps=60.0, noise=0, start=0.5 / 60 * 4))  # 33 ms
     assert best_alignment(later, whole, [(0, 1.0), (2, 1.0)]).shift_ms == pytest.approx(33, abs=5)
 
 

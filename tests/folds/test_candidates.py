@@ -9,7 +9,7 @@ from signfold.folds.tracks import BODY, joint_track
 
 
 def tracks_of(*clips):
-    return [joint_track(clip, 0.75, 25.0) for clip in clips]
+    return [joint_track(clip) for clip in clips]
 
 
 OTHERS = tracks_of(*(take(number) for number in range(2, 22)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,24 +11,22 @@ import pyarrow as pa
 import pytest
 from takes import at_speed, flipped, resized, take, without_a_hand
 
-from signfold.core.clip import VIDEOS_SCHEMA, Keypoints, to_table
+from signfold.core.clip import PARTS, Extraction, Keypoints, ShardClip, write_shard
 from signfold.core.files import read_metadata, read_parquet, write_parquet
 from signfold.folds import duplicates
 from signfold.folds.tracks import joint_track, motion
 
 
 def found(*clips: Keypoints) -> pd.DataFrame:
-    tracks = [joint_track(clip, 0.75, 25.0) for clip in clips]
+    tracks = [joint_track(clip) for clip in clips]
     return duplicates.near_duplicates([f"clip {number}" for number in range(len(clips))], tracks)
 
 
-def write_shard(folder: Path, shard: str, clips: dict[str, Keypoints]) -> Path:
+def write_clips(folder: Path, shard: str, clips: dict[str, Keypoints]) -> Path:
     """Write the keypoints of a shard as the extraction does."""
     path = folder / f"{shard}.parquet"
-    write_parquet(pa.concat_tables([to_table(name, clip) for name, clip in clips.items()]), path, {})
-    about = {"width": 640, "height": 480, "fps": 25.0, "status": "ok"}
-    rows = [{"sample_id": name, "frames": len(clip), **about} for name, clip in clips.items()]
-    write_parquet(pa.Table.from_pylist(rows, schema=VIDEOS_SCHEMA), path.with_suffix(".videos.parquet"), {})
+    found = [ShardClip(name, None, 0, Extraction(clip)) for name, clip in clips.items()]
+    write_shard(found, path, path.with_suffix(".videos.parquet"), {})
     return path
 
 
@@ -86,7 +85,7 @@ def test_the_row_says_how_the_copies_differ() -> None:
 
 def test_the_threshold_of_motion_is_where_it_says() -> None:
     """Motion alone decides: the same joints, scaled about their mean positions."""
-    moving = joint_track(take(1, noise=0), 0.75, 25.0)
+    moving = joint_track(take(1, noise=0))
     mean = moving.mean(axis=0)
     for factor, pairs in ((1.1, 1), (0.9, 0)):
         scaled = mean + (moving - mean) * factor * duplicates.STILL / motion(moving)
@@ -104,7 +103,7 @@ def test_a_take_like_another_is_left_alone() -> None:
     bent = np.interp(again.timestamps_ms, again.timestamps_ms, np.arange(len(again)))
     bent = bent + 2.5 * np.sin(np.arange(len(again)) / len(again) * 2 * np.pi)
     rows = np.clip(bent.round().astype(int), 0, len(again) - 1)
-    warped = Keypoints(again.timestamps_ms, again.pose[rows], again.left_hand[rows], again.right_hand[rows])
+    warped = replace(again, **{part: getattr(again, part)[rows] for part in PARTS})
     assert found(one, warped).empty
 
 
@@ -130,7 +129,7 @@ def test_what_is_short_or_without_a_person_is_passed_over() -> None:
 def test_the_order_of_clips_does_not_matter() -> None:
     clips = [take(3), take(1), take(2), take(1, fps=15.0)]
     names = list("abcd")
-    tracks = [joint_track(clip, 0.75, 25.0) for clip in clips]
+    tracks = [joint_track(clip) for clip in clips]
     one = duplicates.near_duplicates(names, tracks)
     other = duplicates.near_duplicates(names[::-1], tracks[::-1])
     assert set(map(frozenset, one[["sample_id", "other_id"]].to_numpy())) == {frozenset("bd")}
@@ -139,8 +138,8 @@ def test_the_order_of_clips_does_not_matter() -> None:
 
 def test_the_file_names_the_pairs_of_items_alone(tmp_path: Path) -> None:
     clips = {"a": take(1), "b": take(2), "c": take(1, fps=15.0), "gone": take(1, start=0.2)}
-    shards = [write_shard(tmp_path, "0", {name: clips[name] for name in "ab"})]
-    shards.append(write_shard(tmp_path, "1", {name: clips[name] for name in ("c", "gone")}))
+    shards = [write_clips(tmp_path, "0", {name: clips[name] for name in "ab"})]
+    shards.append(write_clips(tmp_path, "1", {name: clips[name] for name in ("c", "gone")}))
     items = pa.table({"sample_id": ["a", "b", "c", "a#1"], "copy": pa.array([0, 0, 0, 1], pa.int32())})
     write_parquet(items, tmp_path / "items.parquet", {})
     duplicates.find_duplicates(tmp_path / "items.parquet", shards, tmp_path / "duplicates.parquet")

@@ -1,12 +1,13 @@
 """Tracks are in shoulder widths on a clock of 50 ms, whatever the picture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from takes import flipped, resized, take, without_a_hand
 
-from signfold.core.clip import Keypoints
 from signfold.folds.tracks import BODY, LAYOUT, fast_motion, joint_track, mirrored, motion
 
 
@@ -18,12 +19,12 @@ def joint(track, name):
 @given(st.floats(0.5, 1.5), st.floats(-0.2, 0.2), st.integers(0, 5))
 def test_place_and_size_in_the_picture_do_not_matter(scale, shift, number):
     clip = take(number, end=1.0)
-    expected = joint_track(clip, 0.75, 25.0)
-    np.testing.assert_allclose(joint_track(resized(clip, scale, shift), 0.75, 25.0), expected, atol=1e-3)
+    expected = joint_track(clip)
+    np.testing.assert_allclose(joint_track(resized(clip, scale, shift)), expected, atol=1e-3)
 
 
 def test_the_shoulders_are_one_apart_around_the_origin():
-    track = joint_track(take(1, noise=0), 0.75, 25.0)
+    track = joint_track(take(1, noise=0))
     np.testing.assert_allclose(joint(track, "left_shoulder"), [[0.5, 0]] * len(track), atol=1e-6)
     np.testing.assert_allclose(joint(track, "right_shoulder"), [[-0.5, 0]] * len(track), atol=1e-6)
     # 0.15 heights above the shoulders, which are 0.2 widths apart, in a picture of 4 : 3.
@@ -32,11 +33,11 @@ def test_the_shoulders_are_one_apart_around_the_origin():
 
 @pytest.mark.parametrize(("fps", "steps"), [(25.0, 40), (20.0, 40), (10.0, 39), (60.0, 40)])
 def test_the_clock_has_a_step_every_50_ms(fps, steps):
-    assert len(joint_track(take(1, fps=fps, end=2.0), 0.75, fps)) == steps
+    assert len(joint_track(take(1, fps=fps, end=2.0))) == steps
 
 
 def test_between_frames_joints_move_linearly():
-    coarse, fine = (joint_track(take(1, fps=fps, end=2.0, noise=0), 0.75, fps) for fps in (10.0, 20.0))
+    coarse, fine = (joint_track(take(1, fps=fps, end=2.0, noise=0)) for fps in (10.0, 20.0))
     np.testing.assert_allclose(coarse[::2], fine[: len(coarse) : 2], atol=1e-5)
     np.testing.assert_allclose(coarse[1:-1:2], (coarse[:-2:2] + coarse[2::2]) / 2, atol=1e-5)
 
@@ -44,12 +45,12 @@ def test_between_frames_joints_move_linearly():
 @pytest.mark.parametrize(("fps", "assumed"), [(50.0, 50.0), (0.0, 25.0)])
 def test_without_increasing_times_the_frame_rate_counts(fps, assumed):
     clip = take(1, end=2.0)
-    still = Keypoints(np.zeros(len(clip)), clip.pose, clip.left_hand, clip.right_hand)
-    assert len(joint_track(still, 0.75, fps)) == int((len(clip) - 1) * 1000 / assumed / 50) + 1
+    still = replace(clip, timestamps_ms=np.zeros(len(clip)), fps=fps)
+    assert len(joint_track(still)) == int((len(clip) - 1) * 1000 / assumed / 50) + 1
 
 
 def test_what_is_not_detected_is_missing():
-    track = joint_track(without_a_hand(take(1, fps=20.0), 10, 20), 0.75, 20.0)
+    track = joint_track(without_a_hand(take(1, fps=20.0), 10, 20))
     lost = np.isnan(joint(track, "right_hand_wrist")).all(axis=1)
     assert lost.tolist() == [10 <= step <= 20 for step in range(len(track))]
     assert not np.isnan(joint(track, "left_hand_wrist")).any()
@@ -57,9 +58,7 @@ def test_what_is_not_detected_is_missing():
 
 def test_the_track_of_a_mirrored_video_is_the_mirrored_track():
     clip = take(1)
-    np.testing.assert_allclose(
-        joint_track(flipped(clip), 0.75, 25.0), mirrored(joint_track(clip, 0.75, 25.0)), atol=1e-5
-    )
+    np.testing.assert_allclose(joint_track(flipped(clip)), mirrored(joint_track(clip)), atol=1e-5)
 
 
 def test_motion_is_the_distance_from_the_mean_position():

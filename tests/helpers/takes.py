@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from signfold.core.clip import Keypoints
+from signfold.core.clip import PARTS, Keypoints
 from signfold.core.skeleton import HAND, POSE, mirrored
 
 SECONDS = 3.0
@@ -32,7 +34,7 @@ def take(number: int, fps: float = 25.0, start: float = 0.0, end: float = SECOND
     pixels = np.random.default_rng((number, int(fps), int(1000 * start)))
     for part in (pose, *hands):
         part[..., :2] += pixels.normal(0, noise, part[..., :2].shape).astype(np.float32)
-    return Keypoints((times - start) * 1000, pose, *hands)
+    return Keypoints((times - start) * 1000, pose, *hands, width=640, height=480, fps=fps)
 
 
 def resized(clip: Keypoints, scale: float, shift: float) -> Keypoints:
@@ -40,14 +42,14 @@ def resized(clip: Keypoints, scale: float, shift: float) -> Keypoints:
     parts = [part.copy() for part in (clip.pose, clip.left_hand, clip.right_hand)]
     for part in parts:
         part[..., :2] = part[..., :2] * scale + shift
-    return Keypoints(clip.timestamps_ms, *parts)
+    return replace(clip, pose=parts[0], left_hand=parts[1], right_hand=parts[2])
 
 
 def without_a_hand(clip: Keypoints, first: int, last: int) -> Keypoints:
     """Return the clip with the right hand lost for some frames."""
     hand = clip.right_hand.copy()
     hand[first:last] = np.nan
-    return Keypoints(clip.timestamps_ms, clip.pose, clip.left_hand, hand)
+    return replace(clip, right_hand=hand)
 
 
 def flipped(clip: Keypoints) -> Keypoints:
@@ -56,11 +58,12 @@ def flipped(clip: Keypoints) -> Keypoints:
     parts = [part.copy() for part in (pose, clip.right_hand, clip.left_hand)]
     for part in parts:
         part[..., 0] = 1 - part[..., 0]
-    return Keypoints(clip.timestamps_ms, *parts)
+    return replace(clip, pose=parts[0], left_hand=parts[1], right_hand=parts[2])
 
 
 def at_speed(clip: Keypoints, speed: float, fps: float = 25.0) -> Keypoints:
     """Return the clip at another speed, with the frame nearest in time for each frame of the copy."""
     times = np.arange(0, clip.timestamps_ms[-1] / speed, 1000 / fps)
     frames = np.abs(times[:, None] * speed - clip.timestamps_ms).argmin(axis=1)
-    return Keypoints(times, clip.pose[frames], clip.left_hand[frames], clip.right_hand[frames])
+    parts = {part: getattr(clip, part)[frames] for part in PARTS}
+    return replace(clip, timestamps_ms=times, fps=fps, **parts)

@@ -14,10 +14,10 @@ from click.testing import CliRunner
 from keypoint_files import assert_same, flat, invented, write_npz
 
 from signfold.cli.main import main
-from signfold.core.clip import PARTS, Keypoints, read_clips, to_table
+from signfold.core.clip import PARTS, Extraction, Keypoints, ShardClip, read_clips, write_shard
 from signfold.core.errors import SignfoldError
 from signfold.core.files import write_parquet
-from signfold.keypoints.export import clips, confidence, to_pose, to_pyskl
+from signfold.keypoints.export import confidence, to_pose, to_pyskl, usable_clips
 from signfold.keypoints.import_files import import_folder
 
 SIZE = (640, 360)
@@ -47,6 +47,11 @@ def with_folds(results: Path) -> Path:
         rows.append({"sample_id": "日本/0#1", "source_id": "日本/0", "copy": 1, "class_id": 1, "role": "train"})
         write_parquet(pa.Table.from_pylist(rows), results / "folds" / f"fold-{number}.parquet")
     return results
+
+
+def replace_shard(results: Path, clips: dict[str, Keypoints]) -> None:
+    found = [ShardClip(name, None, 0, Extraction(clip)) for name, clip in clips.items()]
+    write_shard(found, results / "keypoints" / "0.parquet", results / "keypoints" / "0.videos.parquet", {})
 
 
 def keypoints_of(results: Path) -> dict[str, Keypoints]:
@@ -159,18 +164,14 @@ def test_without_a_frame_rate_the_times_tell_it(results: Path) -> None:
     clip = invented()
     times = np.array([0.0, 50.0, 100.0])
     short = Keypoints(times, clip.pose[:3], clip.left_hand[:3], clip.right_hand[:3])
-    write_parquet(to_table("a", short), results / "keypoints" / "0.parquet")
     (results / "index.parquet").unlink()
-    row = {"sample_id": "a", "status": "ok", "width": 9, "height": 9, "fps": 0.0}
-    write_parquet(pa.Table.from_pylist([row]), results / "keypoints" / "0.videos.parquet")
-    assert [found.fps for found in clips(results)] == [20.0]
+    replace_shard(results, {"even": short, "still": short[:1]})
+    assert [clip.fps for _, clip in usable_clips(results)] == [20.0, 30.0]
 
 
 def test_a_name_cannot_lead_out_of_the_folder(results: Path, tmp_path: Path) -> None:
     pytest.importorskip("pose_format", reason="pose-format is not installed")
-    write_parquet(to_table("../../x", invented()), results / "keypoints" / "0.parquet")
-    row = {"sample_id": "../../x", "status": "ok", "width": 9, "height": 9, "fps": 30.0}
-    write_parquet(pa.Table.from_pylist([row]), results / "keypoints" / "0.videos.parquet")
+    replace_shard(results, {"../../x": invented()})
     with pytest.raises(SignfoldError, match=r"'\.\./\.\./x' leads out of"):
         to_pose(results, tmp_path / "deep" / "er")
 

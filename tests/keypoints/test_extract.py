@@ -82,7 +82,7 @@ def test_pose_and_hands_are_legacy_holistics_to_the_bit(
 
 def test_rotation_flags_are_honoured(shared: Path) -> None:
     found = holistic.Holistic().extract(shared / "odd" / "rotflag90_A.mp4")
-    assert (found.width, found.height) == (720, 1280)
+    assert (found.keypoints.width, found.keypoints.height) == (720, 1280)
 
 
 def test_a_video_without_a_person_has_its_status_and_no_number_where_nothing_is(

@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,12 @@ from signfold.cli.main import main
 from signfold.core.clip import Keypoints, read_clips
 from signfold.core.errors import SignfoldError, UnreadableFile
 from signfold.core.files import read_parquet
+from signfold.core.skeleton import PART_JOINTS
 from signfold.dataset import index
 from signfold.dataset.keypoint_files import ImportSettings, _header
 from signfold.formats import kaggle, numpy_arrays, pose
 from signfold.formats.imported import keypoints_digest
-from signfold.formats.pose import COMPONENTS, JOINTS, to_bytes
+from signfold.formats.pose import COMPONENTS, to_bytes
 from signfold.keypoints.import_files import import_folder, import_shard
 
 PROJECT = Path(__file__).parents[2]
@@ -67,7 +69,7 @@ def test_every_order_of_values_gives_the_same_clip(
 ) -> None:
     clip = invented()
     np.save(tmp_path / "a.npy", flat(clip, parts))
-    found = numpy_arrays.read(tmp_path / "a.npy", "a", ImportSettings("npy", order=order)).keypoints
+    found = numpy_arrays.read(tmp_path / "a.npy", "a", ImportSettings("npy", order=order))[0]
     assert_same(found, clip, visibility)
     assert visibility or np.isnan(found.pose[..., 3]).all()
 
@@ -75,14 +77,14 @@ def test_every_order_of_values_gives_the_same_clip(
 def test_points_on_an_axis_of_their_own_are_the_same(tmp_path: Path) -> None:
     clip = invented()
     np.save(tmp_path / "a.npy", flat(clip, KAGGLE_1629).reshape(len(clip), 543, 3).astype(np.float64))
-    assert_same(numpy_arrays.read(tmp_path / "a.npy", "a", ImportSettings("npy")).keypoints, clip, visibility=False)
+    assert_same(numpy_arrays.read(tmp_path / "a.npy", "a", ImportSettings("npy"))[0], clip, visibility=False)
 
 
 def test_nan_is_missing_as_zero_is(tmp_path: Path) -> None:
     clip = invented()
     values = flat(clip, KAGGLE_1629)
     np.save(tmp_path / "a.npy", np.where(values == 0, np.nan, values))
-    assert_same(numpy_arrays.read(tmp_path / "a.npy", "a", ImportSettings("npy")).keypoints, clip, visibility=False)
+    assert_same(numpy_arrays.read(tmp_path / "a.npy", "a", ImportSettings("npy"))[0], clip, visibility=False)
 
 
 def test_a_missing_joint_is_missing_alone_unless_it_is_the_first(tmp_path: Path) -> None:
@@ -90,7 +92,7 @@ def test_a_missing_joint_is_missing_alone_unless_it_is_the_first(tmp_path: Path)
     values[1, 4 * 30 : 4 * 30 + 3] = 0
     values[2, :3] = 0
     np.save(tmp_path / "a.npy", values)
-    pose = numpy_arrays.read(tmp_path / "a.npy", "a", ImportSettings("npy")).keypoints.pose
+    pose = numpy_arrays.read(tmp_path / "a.npy", "a", ImportSettings("npy"))[0].pose
     assert np.isnan(pose).sum(axis=(1, 2)).tolist() == [0, 4, 33 * 4]
     assert np.isnan(pose[1, 30]).all()
 
@@ -145,7 +147,7 @@ def test_kaggle_rows_in_any_order_and_with_frames_left_out(tmp_path: Path) -> No
     file = write_kaggle(tmp_path / "a.parquet", clip, [20, 21, 24, 25])
     found = kaggle.read(file, ImportSettings("kaggle", (640, 480), 30))
     times = np.array([0, 1, 4, 5]) * 1000 / 30
-    assert_same(found.keypoints, Keypoints(times, clip.pose, clip.left_hand, clip.right_hand), False, 1e-7)
+    assert_same(found, Keypoints(times, clip.pose, clip.left_hand, clip.right_hand), False, 1e-7)
     assert (found.width, found.height) == (640, 480)
 
 
@@ -315,7 +317,7 @@ def test_a_pose_file_is_read_by_the_names_of_its_points(tmp_path: Path) -> None:
     blocks = {name: getattr(clip, part) for part, name in COMPONENTS.items()}
     blocks["FACE_LANDMARKS"] = np.ones((6, 2, 3), np.float32)
     order = ["RIGHT_HAND_LANDMARKS", "FACE_LANDMARKS", "POSE_LANDMARKS", "LEFT_HAND_LANDMARKS"]
-    names = {COMPONENTS[part]: [j.upper() for j in joints] for part, joints in JOINTS.items()}
+    names = {COMPONENTS[part]: [j.upper() for j in joints] for part, joints in PART_JOINTS.items()}
     names["FACE_LANDMARKS"] = ["0", "1"]
     components = [PoseHeaderComponent(name, names[name], [], [(1, 2, 3)], "XYZC") for name in order]
     points = np.concatenate([blocks[name][..., :3] * np.float32([320, 240, 1]) for name in order], axis=1)
@@ -327,8 +329,8 @@ def test_a_pose_file_is_read_by_the_names_of_its_points(tmp_path: Path) -> None:
     found = pose.read(tmp_path / "a.pose")
     assert (found.width, found.height, found.fps) == (320, 240, 25.0)
     times = np.arange(6) * 40.0
-    assert_same(found.keypoints, Keypoints(times, clip.pose, clip.left_hand, clip.right_hand), False, 1e-6)
-    np.testing.assert_array_equal(found.keypoints.pose[..., 3], 1)
+    assert_same(found, Keypoints(times, clip.pose, clip.left_hand, clip.right_hand), False, 1e-6)
+    np.testing.assert_array_equal(found.pose[..., 3], 1)
 
 
 def test_pose_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
@@ -337,7 +339,7 @@ def test_pose_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
     from pose_format.numpy import NumPyPoseBody
     from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
 
-    whole = to_bytes(invented(3), 10, 10, 25.0)
+    whole = to_bytes(replace(invented(3), width=10, height=10, fps=25.0))
     for name, data in (("cut", whole[:-100]), ("short", whole[:50]), ("empty", b""), ("text", b"hello " * 99)):
         (tmp_path / f"{name}.pose").write_bytes(data)
         with pytest.raises(UnreadableFile, match=rf"{name}\.pose: "):

@@ -3,21 +3,20 @@
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from signfold.core.clip import VIDEOS_SCHEMA, Keypoints, to_table
+from signfold.core.clip import Extraction, Keypoints, ShardClip, empty_keypoints, write_shard
 from signfold.core.errors import SignfoldError
-from signfold.core.files import read_metadata, read_parquet, write_parquet
+from signfold.core.files import read_metadata, read_parquet
 from signfold.core.settings import TensorSettings
 from signfold.core.skeleton import JOINTS, POSE, layout
 from signfold.tensors.build import build_tensors, clip_tensor
 from signfold.tensors.channels import CHANNELS, TIPS
 from signfold.tensors.hands import mirror, signing, use_of_hands
-from signfold.tensors.normalise import palm, reference
+from signfold.tensors.normalise import palm_length, reference
 from signfold.tensors.resample import pad, uniform
 
 quick = settings(max_examples=40, deadline=None)
@@ -39,11 +38,11 @@ def signer(frames=20, seed=0, signing="right", other="hangs"):
         fingers = rng.uniform(-0.05, 0.05, (21, 3))
         fingers[0] = 0
         hands[f"{side}_hand"] = (wrist[:, None] + fingers).astype(np.float32)
-    return Keypoints(np.arange(frames) * 40.0, pose, **hands)
+    return Keypoints(np.arange(frames) * 40.0, pose, **hands, width=WIDTH, height=HEIGHT)
 
 
-def tensor_of(keypoints, width=WIDTH, height=HEIGHT, **options):
-    return clip_tensor(keypoints, width, height, TensorSettings(**options))[0]
+def tensor_of(keypoints, **options):
+    return clip_tensor(keypoints, TensorSettings(**options))[0]
 
 
 def forget(keypoints, **frames):
@@ -131,7 +130,7 @@ class TestResampling:
         kept = np.sort(np.random.default_rng(0).choice(np.arange(1, 40), 15, replace=False))
         kept = np.r_[0, kept, 40]
         parts = {part: getattr(keypoints, part)[kept] for part in ("timestamps_ms", "pose", "left_hand", "right_hand")}
-        np.testing.assert_allclose(tensor_of(Keypoints(**parts)), tensor_of(keypoints), atol=1e-4)
+        np.testing.assert_allclose(tensor_of(replace(keypoints, **parts)), tensor_of(keypoints), atol=1e-4)
 
     def test_timestamps_that_stand_still_give_way_to_frame_numbers(self):
         keypoints = signer()
@@ -159,7 +158,7 @@ class TestPlace:
         for part in ("pose", "left_hand", "right_hand"):  # the same scene with bars above and below: twice as high
             stretch[part] = getattr(keypoints, part).copy()
             stretch[part][..., 1] = (stretch[part][..., 1] + 0.5) / 2
-        taller = tensor_of(replace(keypoints, **stretch), height=2 * HEIGHT)
+        taller = tensor_of(replace(keypoints, **stretch, height=2 * HEIGHT))
         np.testing.assert_allclose(taller, tensor_of(keypoints), atol=1e-5)
 
     def test_shoulders_are_one_apart_about_the_origin(self):
@@ -171,10 +170,9 @@ class TestPlace:
         keypoints = signer()
         wild = keypoints.pose.copy()
         wild[7, :, :2] *= 3
-        found, unit = reference(replace(keypoints, pose=wild), HEIGHT / WIDTH)
-        expected, expected_unit = reference(keypoints, HEIGHT / WIDTH)
-        np.testing.assert_allclose(found, expected)
-        assert unit == expected_unit
+        found, expected = reference(replace(keypoints, pose=wild)), reference(keypoints)
+        np.testing.assert_allclose(found.origin, expected.origin)
+        assert found.unit == expected.unit
 
     def test_none_is_image_coordinates(self):
         keypoints = signer()
@@ -206,8 +204,9 @@ class TestPlace:
         keypoints = signer()
         hand = keypoints.right_hand.copy()
         hand[:, 8] = hand[:, 4]  # the tip of the index finger on that of the thumb
-        square = {"width": 100, "height": 100, "channels": list(TIPS), "layout": "hand_21", "trim": "none"}
-        distances = tensor_of(replace(keypoints, right_hand=hand), **square)
+        keypoints = replace(keypoints, width=100, height=100)
+        options = {"channels": list(TIPS), "layout": "hand_21", "trim": "none"}
+        distances = tensor_of(replace(keypoints, right_hand=hand), **options)
         tips = dict(zip(TIPS, (4, 8, 12, 16, 20), strict=True))
         for channel, (name, tip) in enumerate(tips.items()):
             joint = layout("hand_21").joints.index(JOINTS[len(POSE) + 21 + tip])
@@ -216,7 +215,7 @@ class TestPlace:
         assert (distances[2, :, 1] > 0.1).all()
         turned = hand.copy()
         turned[..., 0], turned[..., 1] = -hand[..., 1], hand[..., 0]
-        again = tensor_of(replace(keypoints, right_hand=turned), **square)
+        again = tensor_of(replace(keypoints, right_hand=turned), **options)
         np.testing.assert_allclose(again, distances, atol=1e-5)
 
     def test_distances_from_fingertips_are_in_palms_and_of_the_own_hand(self):
@@ -231,10 +230,11 @@ class TestPlace:
     def test_a_palm_is_as_long_from_the_front_as_from_above(self):
         shown, pointing = np.zeros((2, 3, 21, 3))
         shown[:, 1:, 1], pointing[:, 1:, 2] = 0.2, -0.1
-        assert palm(shown, 0.5) == palm(pointing, 0.5) == 0.1
+        clip = replace(signer(3), left_hand=shown, right_hand=pointing, width=200, height=100)
+        assert palm_length(clip, "left") == palm_length(clip, "right") == 0.1
         shown[1], shown[2, 5] = np.nan, np.nan
-        assert palm(shown, 0.5) == 0.1
-        assert palm(np.full((3, 21, 3), np.nan), 0.5) == 1.0
+        assert palm_length(clip, "left") == 0.1
+        assert palm_length(forget(clip, left_hand=slice(None)), "left") == 1.0
 
     def test_frames_that_were_filled_in_say_nothing_of_the_palm(self):
         keypoints = signer()
@@ -282,9 +282,7 @@ class TestHands:
 
     def test_keep_leaves_a_left_handed_signer_alone(self):
         keypoints = signer(signing="left")
-        tensor, facts = clip_tensor(
-            keypoints, WIDTH, HEIGHT, TensorSettings(mirror_left_handed=False, idle_hand="keep")
-        )
+        tensor, facts = clip_tensor(keypoints, TensorSettings(mirror_left_handed=False, idle_hand="keep"))
         assert not facts["mirrored"]
         np.testing.assert_allclose(np.ptp(tensor[0][:, joints("left")[0]]), 0.1 / 0.2, atol=1e-5)
 
@@ -292,29 +290,29 @@ class TestHands:
     def test_two_equal_hands_are_not_mirrored_and_do_not_rest(self, seed):
         rng = np.random.default_rng(seed)
         keypoints = forget(signer(frames=40, other="signs"), right_hand=rng.random(40) < 0.15)
-        _, facts = clip_tensor(keypoints, WIDTH, HEIGHT, TensorSettings())
+        _, facts = clip_tensor(keypoints, TensorSettings())
         assert not (facts["mirrored"] or facts["resting_left"] or facts["resting_right"])
 
     @pytest.mark.parametrize("signing", ["left", "right"])
     def test_the_hand_that_is_up_signs_and_the_one_that_hangs_rests(self, signing):
         resting = "right" if signing == "left" else "left"
-        use = use_of_hands(signer(signing=signing), HEIGHT / WIDTH)
+        use = use_of_hands(signer(signing=signing))
         assert (use.dominant, use.resting) == (signing, (resting,))
 
     def test_without_a_pose_the_hand_that_is_seen_signs(self):
         keypoints = forget(signer(frames=20), pose=slice(None), right_hand=range(15))
-        assert use_of_hands(keypoints, 1.0).dominant == "left"
+        assert use_of_hands(keypoints).dominant == "left"
 
     def test_a_resting_hand_is_missing_when_masked_but_told_of_either_way(self):
         for rest in ("mask", "keep"):
-            tensor, facts = clip_tensor(signer(), WIDTH, HEIGHT, TensorSettings(idle_hand=rest))
+            tensor, facts = clip_tensor(signer(), TensorSettings(idle_hand=rest))
             assert facts["resting_left"]
             assert facts["seen_left"] == 1
             assert np.isnan(tensor[..., joints("left")]).all() == (rest == "mask")
 
     def test_facts_speak_of_the_signers_own_hands(self):
         keypoints = forget(signer(signing="left"), left_hand=[3, 4, 9], right_hand=slice(None))
-        _, facts = clip_tensor(keypoints, WIDTH, HEIGHT, TensorSettings())
+        _, facts = clip_tensor(keypoints, TensorSettings())
         assert facts["mirrored"]
         assert facts["seen_left"] == pytest.approx(0.85)
         assert facts["imputed_left"] == pytest.approx(0.15)
@@ -335,7 +333,7 @@ class TestHands:
     @pytest.mark.parametrize("side", ["left", "right"])
     def test_always_shows_one_hand_whatever_the_other_does(self, side):
         keypoints = signer(signing=side, other="signs")
-        tensor, facts = clip_tensor(keypoints, WIDTH, HEIGHT, TensorSettings(idle_hand="mask_other"))
+        tensor, facts = clip_tensor(keypoints, TensorSettings(idle_hand="mask_other"))
         assert not (facts["resting_left"] or facts["resting_right"])
         assert np.isnan(tensor[..., joints("left")]).all()
         assert not np.isnan(tensor[..., joints("right")]).any()
@@ -351,41 +349,35 @@ class TestSpan:
 
     def test_a_sign_is_from_the_first_to_the_last_raised_hand_with_all_between(self):
         keypoints = self.lowered(0, 1, 2, 9, 17, 18, 19)
-        assert signing(keypoints, HEIGHT / WIDTH) == slice(3, 17)
-        tensor, facts = clip_tensor(keypoints, WIDTH, HEIGHT, TensorSettings(trim="sign", frames=14))
+        assert signing(keypoints) == slice(3, 17)
+        tensor, facts = clip_tensor(keypoints, TensorSettings(trim="sign", frames=14))
         assert (facts["first_frame"], facts["last_frame"], facts["frames"]) == (3, 16, 20)
         whole = tensor_of(keypoints, frames=20)
         np.testing.assert_allclose(tensor[..., joints("right")], whole[:, 3:17, joints("right")], atol=1e-5)
 
     def test_either_hand_counts(self):
-        assert signing(signer(signing="left"), HEIGHT / WIDTH) == slice(0, 20)
+        assert signing(signer(signing="left")) == slice(0, 20)
 
     def test_where_no_hand_is_ever_raised_or_nobody_seen_all_frames_stay(self):
-        assert signing(self.lowered(*range(20)), HEIGHT / WIDTH) == slice(0, 20)
-        assert signing(forget(signer(), pose=slice(None)), HEIGHT / WIDTH) == slice(0, 20)
+        assert signing(self.lowered(*range(20))) == slice(0, 20)
+        assert signing(forget(signer(), pose=slice(None))) == slice(0, 20)
 
     def test_a_whole_clip_has_all_its_frames(self):
-        _, facts = clip_tensor(self.lowered(0, 19), WIDTH, HEIGHT, TensorSettings())
+        _, facts = clip_tensor(self.lowered(0, 19), TensorSettings())
         assert (facts["first_frame"], facts["last_frame"]) == (0, 19)
 
 
 class TestShard:
     def shard(self, folder, clips, status=None):
         status = status or {}
-        videos = [
-            {"sample_id": name, "sha256": f"digest of {name}", "width": WIDTH, "height": HEIGHT}
-            | {"status": status.get(name, "ok")}
-            for name in clips
-        ]
-        write_parquet(pa.Table.from_pylist(videos, schema=VIDEOS_SCHEMA), folder / "k.videos.parquet")
-        tables = [to_table(name, keypoints) for name, keypoints in clips.items() if keypoints is not None]
-        write_parquet(pa.concat_tables([to_table("", signer(0)), *tables]), folder / "k.parquet")
         files = [folder / name for name in ("k.parquet", "k.videos.parquet", "t.npy", "t.parquet")]
+        found = {name: Extraction(clip, status.get(name, "ok")) for name, clip in clips.items()}
+        write_shard([ShardClip(name, f"digest of {name}", 1, clip) for name, clip in found.items()], *files[:2], {})
         build_tensors(*files, TensorSettings())
         return np.load(folder / "t.npy"), read_parquet(folder / "t.parquet").to_pylist()
 
     def test_rows_of_table_and_array_agree_and_only_usable_clips_are_there(self, tmp_path):
-        clips = {"b": signer(9), "bad": None, "empty": signer(5), "a": signer(30, 1)}
+        clips = {"b": signer(9), "bad": empty_keypoints(), "empty": signer(5), "a": signer(30, 1)}
         tensors, rows = self.shard(tmp_path, clips, {"bad": "unreadable", "empty": "no_person"})
         assert [(row["sample_id"], row["frames"]) for row in rows] == [("b", 9), ("a", 30)]
         assert rows[1]["sha256"] == "digest of a"
@@ -393,7 +385,7 @@ class TestShard:
         assert tensors.dtype == np.float32
 
     def test_no_usable_clip_gives_valid_empty_files(self, tmp_path):
-        tensors, rows = self.shard(tmp_path, {"bad": None}, {"bad": "no_frames"})
+        tensors, rows = self.shard(tmp_path, {"bad": empty_keypoints()}, {"bad": "no_frames"})
         assert tensors.shape == (0, 9, 64, 27)
         assert rows == []
         assert read_metadata(tmp_path / "t.parquet")["channels"] == ["x", "y", "x_palm", "y_palm", *TIPS]
@@ -412,7 +404,7 @@ class TestShard:
 
     def test_an_ok_clip_without_frames_is_an_error_that_names_it(self, tmp_path):
         with pytest.raises(SignfoldError, match=r"k\.parquet.*'lost'"):
-            self.shard(tmp_path, {"a": signer(3), "lost": None})
+            self.shard(tmp_path, {"a": signer(3), "lost": empty_keypoints()})
 
 
 def test_unknown_channels_and_layouts_are_named():

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from signfold.cli.main import main
 from signfold.core import files
-from signfold.core.clip import VIDEOS_SCHEMA, Extraction, Keypoints, empty_keypoints, to_table
+from signfold.core.clip import Extraction, Keypoints, ShardClip, empty_keypoints, write_shard
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import TensorSettings
 from signfold.keypoints import holistic
@@ -33,11 +33,12 @@ def person(count: int = 8) -> Keypoints:
     rng = np.random.default_rng(0)
     pose = np.broadcast_to(rng.uniform(0.45, 0.55, (1, 33, 4)), (count, 33, 4)).astype(np.float32)
     hand = np.broadcast_to(rng.uniform(0.28, 0.32, (1, 21, 3)), (count, 21, 3)).astype(np.float32)
-    return Keypoints(np.arange(count) * 40.0, pose, np.full((count, 21, 3), np.nan, np.float32), hand)
+    missing = np.full((count, 21, 3), np.nan, np.float32)
+    return Keypoints(np.arange(count) * 40.0, pose, missing, hand, *SIZE, 25.0)
 
 
 def clip_of(keypoints: Keypoints, path: Path = Path("nowhere.mp4"), name: str = "a") -> ClipView:
-    return ClipView(name, path, Extraction(keypoints, *SIZE, 25.0, "ok"), TensorSettings())
+    return ClipView(name, path, Extraction(keypoints), TensorSettings())
 
 
 def shows(picture: np.ndarray, colour: draw.Colour) -> np.ndarray:
@@ -112,8 +113,7 @@ def test_frames_after_the_cap_are_not_shown(tmp_path: Path, write_video: Callabl
 
 @pytest.mark.parametrize(("count", "size"), [(1, (320, 240)), (5, (240, 480)), (100, (1920, 1080))])
 def test_a_contact_sheet_of_any_clip(count: int, size: tuple[int, int]) -> None:
-    keypoints = person(count)
-    found = Extraction(keypoints, *size, 25.0, "ok", "odd in some way")
+    found = Extraction(replace(person(count), width=size[0], height=size[1]), "ok", "odd in some way")
     page = sheet(ClipView("a name that is far too long to fit " * 9, Path("no"), found, TensorSettings()))
     assert page.shape[1] == 1600
     assert shows(page, draw.COLOURS["right_hand"]).any()
@@ -148,9 +148,7 @@ def test_pictures_are_written_without_a_word_of_opencv(capfd: pytest.CaptureFixt
 def test_what_cannot_be_written_or_shown_says_why(tmp_path: Path) -> None:
     with pytest.raises(SignfoldError, match=r"a\.gif: ends in \.gif; give one of \.mp4"):
         write_view(clip_of(person()), tmp_path / "a.gif")
-    nothing = ClipView(
-        "a", tmp_path, Extraction(empty_keypoints(), 0, 0, 0.0, "no_frames", "none decodes"), TensorSettings()
-    )
+    nothing = ClipView("a", tmp_path, Extraction(empty_keypoints(), "no_frames", "none decodes"), TensorSettings())
     with pytest.raises(SignfoldError, match="a: nothing to show; no_frames: none decodes"):
         write_view(nothing, tmp_path / "a.png")
     with pytest.raises(SignfoldError, match="no such video"):
@@ -164,15 +162,12 @@ def results(tmp_path: Path, write_video: Callable[..., Path]) -> Path:
     path = write_video(tmp_path / "videos" / "a.mp4", frames=8, size=SIZE)
     keypoints = with_gap(3, 4)
     keypoints.right_hand[5:] += np.float32(0.2)
-    row = {"sample_id": "house/a", "sha256": file_digest(path)[0], "width": SIZE[0], "height": SIZE[1], "fps": 25.0}
-    row |= {"frames": 8, "status": "ok", "error": None}
+    clip = ShardClip("house/a", *file_digest(path), Extraction(keypoints))
     out = tmp_path / "results"
     files.write_parquet(
         pa.Table.from_pylist([{"sample_id": "house/a", "path": str(path), "shard": "7"}]), out / "index.parquet"
     )
-    files.write_parquet(to_table("house/a", keypoints), out / "keypoints" / "7.parquet")
-    videos = pa.Table.from_pylist([row], schema=VIDEOS_SCHEMA)
-    files.write_parquet(videos, out / "keypoints" / "7.videos.parquet")
+    write_shard([clip], out / "keypoints" / "7.parquet", out / "keypoints" / "7.videos.parquet", {})
     settings = {"settings": vars(replace(TensorSettings(), imputation="hold"))}
     files.write_parquet(pa.table({"sample_id": ["house/a"]}), out / "tensors" / "7.parquet", settings)
     return out
