@@ -1,4 +1,4 @@
-"""Bringing clips of any length to T frames."""
+"""Resampling in time: linear interpolation, and clips of any length brought to T frames."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from signfold.core.clip import Floats
 
 
 def clock(timestamps_ms: Floats) -> Floats:
-    """Return (T,) times to interpolate over: the timestamps, or frame numbers if the container's do not increase."""
+    """Return (T,) times to interpolate over: the timestamps, or frame numbers where timestamps do not increase."""
     return timestamps_ms if (np.diff(timestamps_ms) > 0).all() else np.arange(len(timestamps_ms), dtype=np.float64)
 
 
-def neighbours(times: Floats, wanted: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+def neighbours(times: NDArray[Any], wanted: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
     """Return for N wanted times the frames before and after each, and the weight of the one after: three (N,) arrays.
 
     Parameters
@@ -32,25 +32,38 @@ def neighbours(times: Floats, wanted: Floats) -> tuple[NDArray[np.int64], NDArra
 
 
 def interpolate(values: NDArray[Any], times: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
-    """Return `values` (T, ...) at the wanted times (N,), linear between frames; NaN where one of the two is missing.
+    """Return values (N, ...) at the wanted times, linear between frames; NaN where one of the two is missing.
 
     Parameters
     ----------
     values
-        (T, ...) values of the frames, NaN where missing.
+        (T, ...) values of the frames, NaN where missing; their type is kept.
     times, wanted
-        As in `neighbours`.
+        (T,) and (N,) times, as in `neighbours`.
     """
     before, after, weight = neighbours(times, wanted)
     weight = weight.astype(values.dtype).reshape(-1, *[1] * (values.ndim - 1))
-    return values[before] * (1 - weight) + values[after] * weight
+    return values[before] + weight * (values[after] - values[before])
+
+
+def blend(first: NDArray[Any], second: NDArray[Any], weight: NDArray[Any]) -> NDArray[Any]:
+    """Return values between two frames: linear where both are there, else the nearer of them.
+
+    A missing frame neither spreads beyond half a frame nor is filled with what was not detected.
+
+    Parameters
+    ----------
+    first, second
+        Values before and after, NaN where missing.
+    weight
+        Weight of the second, 0 to 1; broadcast to their shape.
+    """
+    between = first + weight * (second - first)
+    return np.where(np.isnan(between), np.where(weight < 0.5, first, second), between)
 
 
 def uniform(values: Floats, times: Floats, frames: int) -> Floats:
-    """Return `values` at moments evenly spread over the clip, its ends included.
-
-    Between two frames it is linear; between a frame and a missing one the nearer of them counts, so that nothing is
-    invented and what is missing does not spread.
+    """Return (C, frames, V) values at times evenly spread over the clip, its ends included (see `blend`).
 
     Parameters
     ----------
@@ -59,22 +72,14 @@ def uniform(values: Floats, times: Floats, frames: int) -> Floats:
     times
         (T,) strictly increasing.
     frames
-        How many moments.
-
-    Returns
-    -------
-    ndarray
-        (C, frames, V).
+        Number of frames of the result.
     """
     before, after, weight = neighbours(times, np.linspace(times[0], times[-1], frames))
-    weight = weight[:, None]
-    first, second = values[:, before], values[:, after]
-    between = first + weight * (second - first)
-    return np.where(np.isnan(between), np.where(weight < 0.5, first, second), between)
+    return blend(values[:, before], values[:, after], weight[:, None])
 
 
 def pad(values: Floats, frames: int) -> Floats:
-    """Return the first `frames` frames of (C, T, V) `values`; what is after the clip's end is missing."""
+    """Return the first `frames` frames of (C, T, V) values; frames after the clip's end are missing."""
     padded = np.full((values.shape[0], frames, values.shape[2]), np.nan)
     kept = values[:, :frames]
     padded[:, : kept.shape[1]] = kept

@@ -1,3 +1,5 @@
+"""Imputation: detections are untouched, gaps are filled between them, a part never seen stays missing."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.interpolate import PchipInterpolator
 
-from signfold.tensors.imputation import impute, longest_gap, monotone_cubic
+from signfold.tensors.imputation import impute, longest_gap
 
 METHODS = ("linear", "pchip", "hold")
 ENDS = ("hold", "average")
@@ -73,14 +75,13 @@ def test_even_motion_is_restored_exactly_between_detections(drawn, method):
 
 
 @quick
-@given(parts(least_known=2), st.integers(2, 40))
-def test_the_monotone_cubic_is_scipys(drawn, moments):
+@given(parts(least_known=2))
+def test_pchip_is_the_monotone_cubic_through_all_detections(drawn):
     part, times = drawn
     known = ~np.isnan(part).any(axis=(1, 2))
-    at, values = times[known], part[known].astype(float)
-    wanted = np.linspace(at[0], at[-1], moments)
-    expected = PchipInterpolator(at, values, axis=0)(wanted)
-    np.testing.assert_allclose(monotone_cubic(at, values, wanted), expected, rtol=1e-9, atol=1e-9)
+    first, last = np.flatnonzero(known)[[0, -1]]
+    expected = PchipInterpolator(times[known], part[known].astype(float), axis=0)(times[first : last + 1])
+    np.testing.assert_allclose(impute(part, times, "pchip")[first : last + 1], expected, rtol=1e-6, atol=1e-6)
 
 
 def test_linear_is_the_equation_of_the_seed():
@@ -117,3 +118,15 @@ def test_ends_come_from_the_average_if_wanted():
 def test_longest_gap_is_what_counting_gives(known):
     inner = "".join("x" if seen else "." for seen in known).strip(".")
     assert longest_gap(known) == max(map(len, inner.split("x")))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_single_detection_fills_the_clip(method):
+    part = np.array([np.nan, 4.0, np.nan, np.nan]).reshape(4, 1, 1)
+    assert impute(part, np.array([0.0, 1.0, 5.0, 6.0]), method).ravel().tolist() == [4, 4, 4, 4]
+
+
+def test_the_mean_of_float32_detections_is_taken_in_float64():
+    part = np.full((3, 1, 1), np.nan, np.float32)
+    part[1] = 0.1
+    assert impute(part, np.arange(3.0), ends="average").ravel().tolist() == [np.float32(0.1)] * 3

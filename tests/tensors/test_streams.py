@@ -45,3 +45,20 @@ def test_the_network_is_told_what_is_missing() -> None:
     assert found.dtype == np.float32
     assert_array_equal(found[0, 0], [[1, 4, 0], [2, 0, 1], [4, 9, 3]])
     assert_array_equal(found[0, 1], [[1, 1, 1], [1, 0, 1], [1, 1, 1]])
+
+
+def test_the_mask_is_one_channel_and_tells_of_the_first_of_two_channels() -> None:
+    """Channels such as those about the wrist do not exist for every joint."""
+    clip = np.concatenate([CLIP, np.where(np.isnan(CLIP), 5, NAN)], axis=1).astype(np.float32)
+    found = masked(clip)
+    assert found.shape == (1, 3, 3, 3)
+    assert_array_equal(found[0, 2], [[1, 1, 1], [1, 0, 1], [1, 1, 1]])
+    assert_array_equal(found[0, 1], [[0, 0, 0], [0, 5, 0], [0, 0, 0]])
+
+
+def test_streams_are_of_all_channels_and_samples_alike() -> None:
+    clips = np.stack([np.concatenate([CLIP[0], 2 * CLIP[0]]), np.concatenate([3 * CLIP[0], 4 * CLIP[0]])])
+    for name in ("bone", "joint_motion", "bone_motion"):
+        one, found = stream(CLIP, name, CHAIN)[0, 0], stream(clips, name, CHAIN)
+        for (sample, channel), factor in {(0, 0): 1, (0, 1): 2, (1, 0): 3, (1, 1): 4}.items():
+            assert_array_equal(found[sample, channel], factor * one)
