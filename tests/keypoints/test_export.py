@@ -17,7 +17,7 @@ from signfold.cli.main import main
 from signfold.core.clip import PARTS, Extraction, Keypoints, ShardClip, read_clips, write_shard
 from signfold.core.errors import SignfoldError
 from signfold.core.files import write_parquet
-from signfold.keypoints.export import confidence, to_pose, to_pyskl, usable_clips
+from signfold.keypoints.export import to_pose, to_pyskl, usable_clips
 from signfold.keypoints.import_files import import_folder
 
 SIZE = (640, 360)
@@ -100,12 +100,6 @@ def test_pose_format_itself_masks_what_was_not_detected(results: Path, tmp_path:
         "LEFT_HAND_LANDMARKS",
         "RIGHT_HAND_LANDMARKS",
     ]
-
-
-def test_a_joint_that_is_hidden_altogether_is_not_a_missing_one() -> None:
-    clip = invented(2)
-    clip.pose[..., 3] = 0
-    assert (confidence(clip, "pose") > 0).all()
 
 
 def test_clips_export_to_the_same_bytes(results: Path, tmp_path: Path) -> None:

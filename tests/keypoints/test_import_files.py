@@ -6,13 +6,10 @@ import io
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -32,14 +29,10 @@ from keypoint_files import (
 
 from signfold.cli.main import main
 from signfold.core.clip import Keypoints, read_clips
-from signfold.core.errors import SignfoldError, UnreadableFile
+from signfold.core.errors import SignfoldError
 from signfold.core.files import read_parquet
-from signfold.core.skeleton import PART_JOINTS
 from signfold.dataset import index
 from signfold.dataset.keypoint_files import ImportSettings, _header
-from signfold.formats import kaggle, numpy_arrays, pose
-from signfold.formats.imported import keypoints_digest
-from signfold.formats.pose import COMPONENTS, to_bytes
 from signfold.keypoints.import_files import import_folder, import_shard
 
 PROJECT = Path(__file__).parents[2]
@@ -53,48 +46,6 @@ def dataset(root: Path, kind: str, **keys: Any) -> dict[str, Any]:
 def imported(root: Path, kind: str, out: Path, **keys: Any) -> tuple[dict[str, Keypoints], list[dict[str, Any]]]:
     videos = import_folder(dataset(root, kind, **keys), out)
     return dict(read_clips(out / "keypoints" / "0.parquet")), videos.to_pylist()
-
-
-@pytest.mark.parametrize(
-    ("parts", "order", "visibility"),
-    [
-        (VALUES_1662, "kaggle", True),
-        (VALUES_258, "kaggle", True),
-        (KAGGLE_1629, "kaggle", False),
-        (HOLISTIC_1629, "holistic", False),
-    ],
-)
-def test_every_order_of_values_gives_the_same_clip(
-    tmp_path: Path, parts: tuple[tuple[str, int], ...], order: str, visibility: bool
-) -> None:
-    clip = invented()
-    np.save(tmp_path / "a.npy", flat(clip, parts))
-    found = numpy_arrays.read(tmp_path / "a.npy", "a", ImportSettings("npy", order=order))[0]
-    assert_same(found, clip, visibility)
-    assert visibility or np.isnan(found.pose[..., 3]).all()
-
-
-def test_points_on_an_axis_of_their_own_are_the_same(tmp_path: Path) -> None:
-    clip = invented()
-    np.save(tmp_path / "a.npy", flat(clip, KAGGLE_1629).reshape(len(clip), 543, 3).astype(np.float64))
-    assert_same(numpy_arrays.read(tmp_path / "a.npy", "a", ImportSettings("npy"))[0], clip, visibility=False)
-
-
-def test_nan_is_missing_as_zero_is(tmp_path: Path) -> None:
-    clip = invented()
-    values = flat(clip, KAGGLE_1629)
-    np.save(tmp_path / "a.npy", np.where(values == 0, np.nan, values))
-    assert_same(numpy_arrays.read(tmp_path / "a.npy", "a", ImportSettings("npy"))[0], clip, visibility=False)
-
-
-def test_a_missing_joint_is_missing_alone_unless_it_is_the_first(tmp_path: Path) -> None:
-    values = flat(invented(3, gaps=0), VALUES_258)
-    values[1, 4 * 30 : 4 * 30 + 3] = 0
-    values[2, :3] = 0
-    np.save(tmp_path / "a.npy", values)
-    pose = numpy_arrays.read(tmp_path / "a.npy", "a", ImportSettings("npy"))[0].pose
-    assert np.isnan(pose).sum(axis=(1, 2)).tolist() == [0, 4, 33 * 4]
-    assert np.isnan(pose[1, 30]).all()
 
 
 def test_clips_of_a_file_are_samples_with_their_number_behind_its_name(tmp_path: Path) -> None:
@@ -142,15 +93,6 @@ def test_a_folder_of_frames_is_a_clip_in_the_order_of_the_numbers(tmp_path: Path
     np.testing.assert_allclose(found["hello/gap"].timestamps_ms, clip.timestamps_ms[kept])
 
 
-def test_kaggle_rows_in_any_order_and_with_frames_left_out(tmp_path: Path) -> None:
-    clip = invented(4)
-    file = write_kaggle(tmp_path / "a.parquet", clip, [20, 21, 24, 25])
-    found = kaggle.read(file, ImportSettings("kaggle", (640, 480), 30))
-    times = np.array([0, 1, 4, 5]) * 1000 / 30
-    assert_same(found, Keypoints(times, clip.pose, clip.left_hand, clip.right_hand), False, 1e-7)
-    assert (found.width, found.height) == (640, 480)
-
-
 def test_kaggles_own_dataset_is_read_by_its_preset(tmp_path: Path) -> None:
     write_kaggle(tmp_path / "train_landmark_files" / "26734" / "10.parquet", invented(), range(12))
     (tmp_path / "train.csv").write_text(
@@ -173,24 +115,6 @@ def test_a_clip_has_one_digest_in_whichever_file_it_lies(tmp_path: Path) -> None
     _, npy = imported(tmp_path / "in", "npy", tmp_path / "npy", size=[640, 480])
     digests = {row["sample_id"]: row["sha256"] for row in npz + npy}
     assert digests["b/x/1"] == digests["a/y/0"] == digests["a/z"] != digests["b/x/0"]
-
-
-@given(st.integers(0, 11), st.sampled_from(["pose", "left_hand", "right_hand"]))
-def test_a_digest_sees_every_value(frame: int, part: str) -> None:
-    clip = invented()
-    other = invented()
-    values = getattr(other, part)
-    values[frame, 5, 1] = np.nan if values[frame, 5, 1] == values[frame, 5, 1] else 0.5
-    assert keypoints_digest(clip) == keypoints_digest(invented()) != keypoints_digest(other)
-
-
-def test_a_digest_sees_no_bits_that_mean_nothing() -> None:
-    clip, other = invented(), invented()
-    clip.pose[3, 5, 2], other.pose[3, 5, 2] = 0.0, -0.0
-    missing = np.isnan(other.left_hand)
-    assert missing.any()
-    other.left_hand[missing] = np.array(0xFFC00001, np.uint32).view(np.float32)
-    assert keypoints_digest(clip) == keypoints_digest(other)
 
 
 @given(
@@ -287,68 +211,11 @@ def test_1629_values_in_the_other_order_are_noticed(tmp_path: Path, written: Any
         imported(tmp_path / "in", "npy", tmp_path / "out", order=order)
 
 
-def test_kaggle_files_of_other_columns_or_landmarks_are_named(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"frame": [0], "x_face_0": [0.5]}), tmp_path / "wide.parquet")
-    with pytest.raises(SignfoldError, match=r"wide\.parquet: no column type, landmark_index, .*found frame, x_face_0"):
-        kaggle.read(tmp_path / "wide.parquet", ImportSettings("kaggle"))
-    table = {"frame": [0], "type": ["left_hand"], "landmark_index": [21], "x": [0.5], "y": [0.5], "z": [0.5]}
-    pq.write_table(pa.table(table), tmp_path / "more.parquet")
-    with pytest.raises(SignfoldError, match=r"left_hand goes from 21 to 21; expected 0 to 20"):
-        kaggle.read(tmp_path / "more.parquet", ImportSettings("kaggle"))
-    (tmp_path / "text.parquet").write_text("no")
-    with pytest.raises(UnreadableFile, match="not a Parquet file"):
-        kaggle.read(tmp_path / "text.parquet", ImportSettings("kaggle"))
-
-
 def test_keys_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SignfoldError, match="size: only for a dataset of keypoints"):
         index.read_index({"root": str(tmp_path), "size": [640, 480]})
     with pytest.raises(SignfoldError, match="fps: not with `keypoints: pose`"):
         index.read_index(dataset(tmp_path, "pose", fps=25))
-
-
-def test_a_pose_file_is_read_by_the_names_of_its_points(tmp_path: Path) -> None:
-    """As pose-format's own tool leaves it: more components, another order, pixels, confidence."""
-    formats = pytest.importorskip("pose_format", reason="pose-format is not installed")
-    from pose_format.numpy import NumPyPoseBody
-    from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
-
-    clip = invented(6)
-    blocks = {name: getattr(clip, part) for part, name in COMPONENTS.items()}
-    blocks["FACE_LANDMARKS"] = np.ones((6, 2, 3), np.float32)
-    order = ["RIGHT_HAND_LANDMARKS", "FACE_LANDMARKS", "POSE_LANDMARKS", "LEFT_HAND_LANDMARKS"]
-    names = {COMPONENTS[part]: [j.upper() for j in joints] for part, joints in PART_JOINTS.items()}
-    names["FACE_LANDMARKS"] = ["0", "1"]
-    components = [PoseHeaderComponent(name, names[name], [], [(1, 2, 3)], "XYZC") for name in order]
-    points = np.concatenate([blocks[name][..., :3] * np.float32([320, 240, 1]) for name in order], axis=1)
-    trust = (~np.isnan(points[..., 0])).astype(np.float32)
-    # Whatever stands where there is no confidence, it is no detection.
-    body = NumPyPoseBody(25.0, np.nan_to_num(points, nan=7.0)[:, None], trust[:, None])
-    with (tmp_path / "a.pose").open("wb") as stream:
-        formats.Pose(PoseHeader(0.2, PoseHeaderDimensions(320, 240), components), body).write(stream)
-    found = pose.read(tmp_path / "a.pose")
-    assert (found.width, found.height, found.fps) == (320, 240, 25.0)
-    times = np.arange(6) * 40.0
-    assert_same(found, Keypoints(times, clip.pose, clip.left_hand, clip.right_hand), False, 1e-6)
-    np.testing.assert_array_equal(found.pose[..., 3], 1)
-
-
-def test_pose_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
-    pytest.importorskip("pose_format", reason="pose-format is not installed")
-    from pose_format import Pose
-    from pose_format.numpy import NumPyPoseBody
-    from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
-
-    whole = to_bytes(replace(invented(3), width=10, height=10, fps=25.0))
-    for name, data in (("cut", whole[:-100]), ("short", whole[:50]), ("empty", b""), ("text", b"hello " * 99)):
-        (tmp_path / f"{name}.pose").write_bytes(data)
-        with pytest.raises(UnreadableFile, match=rf"{name}\.pose: "):
-            pose.read(tmp_path / f"{name}.pose")
-    header = PoseHeader(0.2, PoseHeaderDimensions(9, 9), [PoseHeaderComponent("BODY_25", ["NOSE"], [], [], "XYZC")])
-    with (tmp_path / "openpose.pose").open("wb") as stream:
-        Pose(header, NumPyPoseBody(25.0, np.ones((2, 1, 1, 3)), np.ones((2, 1, 1)))).write(stream)
-    with pytest.raises(SignfoldError, match=r"found BODY_25 \(1 points\); expected MediaPipe Holistic"):
-        pose.read(tmp_path / "openpose.pose")
 
 
 def test_the_command_says_what_it_found(tmp_path: Path) -> None:

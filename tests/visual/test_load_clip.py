@@ -12,111 +12,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from views import SIZE, clip_of, person, shows, with_gap
 
 from signfold.cli.main import main
 from signfold.core import files
-from signfold.core.clip import Extraction, Keypoints, ShardClip, empty_keypoints, write_shard
+from signfold.core.clip import Extraction, ShardClip, empty_keypoints, write_shard
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import TensorSettings
 from signfold.keypoints import holistic
 from signfold.keypoints.cache import file_digest
 from signfold.report import sheets
 from signfold.visual import draw
-from signfold.visual.contact_sheet import ClipView, sheet, tile, video
+from signfold.visual.contact_sheet import ClipView
 from signfold.visual.load_clip import IMAGES, clip_of_results, clip_of_video, encoded, write_view
-
-SIZE = (320, 240)
-
-
-def person(count: int = 8) -> Keypoints:
-    """A body in the middle, the right hand at 30 % of the picture's width, the left never seen."""
-    rng = np.random.default_rng(0)
-    pose = np.broadcast_to(rng.uniform(0.45, 0.55, (1, 33, 4)), (count, 33, 4)).astype(np.float32)
-    hand = np.broadcast_to(rng.uniform(0.28, 0.32, (1, 21, 3)), (count, 21, 3)).astype(np.float32)
-    missing = np.full((count, 21, 3), np.nan, np.float32)
-    return Keypoints(np.arange(count) * 40.0, pose, missing, hand, *SIZE, 25.0)
-
-
-def clip_of(keypoints: Keypoints, path: Path = Path("nowhere.mp4"), name: str = "a") -> ClipView:
-    return ClipView(name, path, Extraction(keypoints), TensorSettings())
-
-
-def shows(picture: np.ndarray, colour: draw.Colour) -> np.ndarray:
-    """Where a picture has a colour, (H, W); smoothing and video mix colours a little."""
-    return np.abs(picture.astype(int) - colour).max(axis=2) < 30
-
-
-def with_gap(first: int, last: int, count: int = 8) -> Keypoints:
-    keypoints = person(count)
-    keypoints.right_hand[first : last + 1] = np.nan
-    return keypoints
-
-
-def test_a_part_is_drawn_where_it_was_found() -> None:
-    panel = tile(clip_of(person()), 0, None, SIZE)
-    rows, columns = np.nonzero(shows(panel, draw.COLOURS["right_hand"]))
-    assert len(rows) > 10
-    assert 0.26 < columns.min() / SIZE[0] < columns.max() / SIZE[0] < 0.34
-    assert 0.26 < rows.min() / SIZE[1] < rows.max() / SIZE[1] < 0.34
-    assert not shows(panel, draw.COLOURS["left_hand"]).any()  # never seen: there is nothing to draw
-
-
-def test_what_was_repaired_has_its_own_colour_and_says_so() -> None:
-    clip = clip_of(with_gap(3, 4))
-    detected, repaired = (tile(clip, frame, None, SIZE) for frame in (2, 3))
-    hand = np.s_[60:80, 80:110]
-    assert not shows(detected, draw.REPAIRED).any()
-    assert shows(repaired[hand], draw.REPAIRED).any()
-    assert not shows(repaired, draw.COLOURS["right_hand"]).any()
-    assert shows(repaired[:30], draw.REPAIRED).any()  # the label
-    assert clip.states[2].tolist() == [1, 1, 1, 2, 2, 1, 1, 1]
-    assert clip.states[1].tolist() == [0] * 8
-
-
-def test_the_strip_has_a_column_for_each_moment_and_a_row_for_each_part() -> None:
-    strip = draw.strip(80, clip_of(with_gap(3, 4)).states)
-    assert [tuple(strip[2, x]) for x in (0, 79)] == [draw.COLOURS["pose"]] * 2
-    assert tuple(strip[12, 40]) == draw.EMPTY
-    bottom = [tuple(strip[-2, x]) for x in (0, 29, 30, 49, 50, 79)]
-    hand, mended = draw.COLOURS["right_hand"], draw.REPAIRED
-    assert bottom == [hand, hand, mended, mended, hand, hand]
-
-
-def test_every_frame_of_the_video_is_under_its_own_keypoints(tmp_path: Path, write_video: Callable[..., Path]) -> None:
-    path = write_video(tmp_path / "a.mp4", frames=8, size=SIZE)
-    shades = [picture.mean() for _, picture in clip_of(person(), path).pictures() if picture is not None]
-    assert len(shades) == 8
-    assert np.all(np.diff(shades) > 5)
-
-
-def test_frames_that_do_not_decode_are_empty_and_those_after_stay_in_place(
-    tmp_path: Path, write_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write_video(tmp_path / "a.mp4", frames=8, size=SIZE)
-    read = video.Video.frames
-
-    def failing(self: video.Video) -> object:
-        for number, (time, picture) in enumerate(read(self)):
-            yield (np.nan, None) if number in (2, 3) else (time, picture)
-
-    whole = dict(clip_of(person(), path).pictures())
-    monkeypatch.setattr(video.Video, "frames", failing)
-    found = dict(clip_of(person(), path).pictures())
-    assert [frame for frame, picture in found.items() if picture is None] == [2, 3]
-    np.testing.assert_array_equal(found[4], whole[4])
-
-
-def test_frames_after_the_cap_are_not_shown(tmp_path: Path, write_video: Callable[..., Path]) -> None:
-    path = write_video(tmp_path / "a.mp4", frames=20, size=SIZE)
-    assert [frame for frame, _ in clip_of(person(8), path).pictures()] == list(range(8))
-
-
-@pytest.mark.parametrize(("count", "size"), [(1, (320, 240)), (5, (240, 480)), (100, (1920, 1080))])
-def test_a_contact_sheet_of_any_clip(count: int, size: tuple[int, int]) -> None:
-    found = Extraction(replace(person(count), width=size[0], height=size[1]), "ok", "odd in some way")
-    page = sheet(ClipView("a name that is far too long to fit " * 9, Path("no"), found, TensorSettings()))
-    assert page.shape[1] == 1600
-    assert shows(page, draw.COLOURS["right_hand"]).any()
 
 
 def test_a_film_has_a_frame_for_each_and_the_raw_side_shows_no_repair(tmp_path: Path) -> None:
