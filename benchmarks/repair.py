@@ -1,12 +1,12 @@
-"""How far repaired joints are from where they truly were, by length of the gap and method of repair.
+"""The error of imputed joints, by length of the gap and method of imputation.
 
-Synthetic signers are rendered, whose true joints are known, and their keypoints extracted. Gaps are punched at random
-places into stretches in which a hand was detected, and filled. Every figure is a mean distance to the true place, over
-joints, frames and gaps, in percent of the clip's shoulder width. `detected` is how far off the detector was in the same
-frames: the error that no repair can be expected to beat.
+Synthetic signers are rendered, whose true joints are known, and their keypoints extracted. Gaps are made at random
+places of stretches in which a hand was detected, and imputed. Every figure is a mean distance to the true position,
+over joints, frames and gaps, in percent of the clip's shoulder width. `detected` is the error of the detector in the
+same frames, which no imputation can be expected to beat.
 
     python benchmarks/repair.py                      # prints a table, writes results/bench/repair.json
-    python benchmarks/repair.py results/mine         # real clips instead: distance to the detections taken away
+    python benchmarks/repair.py results/mine         # real clips instead: distance to the removed detections
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def real(results: Path) -> Iterator[tuple[str, Keypoints, dict[str, Floats]]]:
 
 
 def measured(name: str, keypoints: Keypoints, true: dict[str, Floats]) -> Iterator[dict[str, Any]]:
-    """Yield for each gap the error of each method in it."""
+    """Yield a row for each gap: its clip, length, the wrist's distance moved, and the error of each method."""
     square = np.array([1.0, keypoints.aspect])
     left, right = (true["pose"][:, POSE.index(f"{side}_shoulder")] * square for side in SIDES)
     unit = float(np.nanmedian(np.linalg.norm(left - right, axis=1))) / 100
@@ -83,7 +83,7 @@ def measured(name: str, keypoints: Keypoints, true: dict[str, Floats]) -> Iterat
 
 
 def _places(known: Floats, length: int, rng: np.random.Generator) -> list[int]:
-    """Return where a gap can begin so that it and both its neighbours lie in detections: some, at random."""
+    """Return up to `GAPS` random first frames of gaps that lie, with a frame on each side, in detections."""
     window = np.convolve(known.astype(int), np.ones(length + 2, int), "valid") == length + 2
     starts = np.flatnonzero(window) + 1
     return rng.choice(starts, min(GAPS, len(starts)), replace=False).tolist()
@@ -96,7 +96,7 @@ def _filled(hand: Floats, gap: slice, times: Floats, method: Any) -> Floats:
 
 
 def summary(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return for each length the mean errors, and how much more than linear the others have, with a 95 % interval."""
+    """Return for each length the mean errors, and the other methods' error less that of linear with 95 % intervals."""
     rows = []
     for length, gaps in table.groupby("length"):
         row = {"length": int(length), "gaps": len(gaps), "moving": round(float(gaps["way"].median()), 1)}

@@ -1,10 +1,10 @@
-"""What the keypoints of real clips take on disk, by how they are written, as a Markdown table.
+"""The size of keypoints of real clips on disk, by encoding, as a Markdown table.
 
     python benchmarks/storage.py results/mine [results/another ...]
 
-Every shard of the named results is written anew in each manner, in memory. GB are those of 30,000 clips as long as
-these on average. The error of a manner that loses something is the largest and the median distance of any x or y from
-its value, in pixels of a picture 1,000 wide.
+Every shard of the named results is written again in each encoding, in memory. GB are those of 30,000 clips of the same
+mean length. The error of a lossy encoding is the largest and the median difference of any x or y, in pixels of a
+picture 1,000 wide.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ Change = Callable[[np.ndarray], np.ndarray]
 
 
 def as_is(values: np.ndarray) -> np.ndarray:
-    """Return float32 as they are."""
+    """Return the values unchanged."""
     return values
 
 
 def half(values: np.ndarray) -> np.ndarray:
-    """Return float16."""
+    """Return the values as float16."""
     return values.astype(np.float16)
 
 
 def to_grid(values: np.ndarray) -> np.ndarray:
-    """Return float32 on a grid of 1/16,384: later bits are 0 and cost nothing once compressed."""
+    """Return float32 rounded to a grid of 1/16,384: later bits are 0 and compress to nothing."""
     return np.round(values * 2**14).astype(np.float32) / np.float32(2**14)
 
 
 SPLIT = {"use_dictionary": False, "use_byte_stream_split": True}
-MANNERS: dict[str, tuple[Change, Mapping[str, Any]]] = {
+ENCODINGS: dict[str, tuple[Change, Mapping[str, Any]]] = {
     "float32, uncompressed": (as_is, {"compression": "none", "use_dictionary": False}),
     "float32, snappy": (as_is, {"compression": "snappy"}),
     "float32, zstd 1": (as_is, {"compression": "zstd"}),
@@ -58,7 +58,7 @@ MANNERS: dict[str, tuple[Change, Mapping[str, Any]]] = {
 
 
 def changed(table: pa.Table, change: Change) -> pa.Table:
-    """Return a table of frames with the keypoints' values changed and everything else left alone."""
+    """Return a table of frames with the keypoints' values changed and all else unchanged."""
     for part, (joints, values) in PARTS.items():
         column = table[part].combine_chunks()
         flat = change(column.values.to_numpy(zero_copy_only=False))
@@ -68,7 +68,7 @@ def changed(table: pa.Table, change: Change) -> pa.Table:
 
 
 def errors(table: pa.Table, change: Change) -> np.ndarray:
-    """Return how far every x and y is from its value, in thousandths of the picture."""
+    """Return the absolute errors of all x and y, in thousandths of the picture."""
     found = []
     for part, (_, values) in PARTS.items():
         flat = table[part].combine_chunks().drop_null().flatten().to_numpy().reshape(-1, values)[:, :2]
@@ -77,11 +77,11 @@ def errors(table: pa.Table, change: Change) -> np.ndarray:
 
 
 def row(name: str, tables: list[pa.Table], clips: int) -> str:
-    """Measure one manner."""
-    change, options = MANNERS[name]
+    """Measure one encoding; return its row of the table."""
+    change, options = ENCODINGS[name]
     size, seconds = 0, 0.0
     for table in (changed(table, change) for table in tables):
-        # The pages of fixed-size lists of floats alone are split; names and numbers of frames keep their dictionaries.
+        # Only the floats of the parts are split; sample ids keep their dictionary.
         columns = {**options}
         if columns.pop("use_byte_stream_split", False):
             columns["use_byte_stream_split"] = [f"{part}.list.element" for part in PARTS]
@@ -98,16 +98,16 @@ def row(name: str, tables: list[pa.Table], clips: int) -> str:
 
 
 def main() -> None:
-    """Measure all manners on the results named on the command line."""
+    """Measure all encodings on the results named on the command line."""
     folders = [Path(name) for name in sys.argv[1:]]
     paths = [path for folder in folders for path in sorted(folder.glob("keypoints/*.parquet"))]
     tables = [table for path in paths if "videos" not in path.name if len(table := read_parquet(path))]
     clips = sum(len(table["sample_id"].unique()) for table in tables)
     frames = sum(map(len, tables))
     print(f"{clips} clips of {frames / clips:.0f} frames\n")
-    print(f"| how | KB a clip | GB of {CLIPS:,} clips | ms to write a clip | error (px of 1,000): most / median |")
+    print(f"| encoding | KB a clip | GB of {CLIPS:,} clips | ms to write a clip | error (px of 1,000): most / median |")
     print("|---|---:|---:|---:|---|")
-    for name in MANNERS:
+    for name in ENCODINGS:
         print(row(name, tables, clips))
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with the videos of a dataset: bad, suspicious, or there twice; and how to see it."""
+"""`signfold doctor`: the videos of a dataset that are bad, suspicious or duplicates, each with a command to see it."""
 
 from __future__ import annotations
 
@@ -18,27 +18,25 @@ from signfold.core.errors import SignfoldError
 from signfold.core.results import frames_of, shard_files
 from signfold.core.skeleton import HAND, SIDES
 
-# In shoulder widths a second (about 0.35 m). In 447 clips of one signer before a camera, all wrists but one stay below
-# 15, all trunks below 1.2; a hand taken for the other, or one person for another, moves at 20 and more.
+# Greatest plausible speeds, in shoulder widths (about 0.35 m) a second. In 447 clips of one signer before a camera, all
+# wrists but one stay below 15, all trunks below 1.2; a hand or person confused with another moves at 20 and more.
 WRIST_SPEED, TRUNK_SPEED = 20.0, 10.0
-
-
-# So many times are named, the rest counted; so wide is the column of reasons, unless one is wider.
+# Number of jumps whose times are named, and greatest width of the column of reasons in characters.
 _NAMED, _WIDTH = 3, 80
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One video, and why it is listed.
+    """A video, and the reason why it is listed.
 
     Parameters
     ----------
     sample_id, path
-        Which video.
+        Name and path of the video.
     why
-        In words.
+        Reason in words.
     opens
-        Whether there is anything to see in it.
+        Whether it has a frame to look at.
     """
 
     sample_id: str
@@ -49,20 +47,20 @@ class Finding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found in a results folder.
+    """The findings of a results folder.
 
     Parameters
     ----------
     videos
-        How many were looked at.
+        Number of extracted videos of the index.
     waiting
-        How many of the index have not been extracted yet.
+        Number of videos of the index that are not extracted yet.
     bad
-        Videos that nothing is made of: unreadable, without frames, without a person.
+        Videos that no stage uses: unreadable, without frames, without a person.
     suspicious
-        Videos that are used, and perhaps should not be.
+        Videos that are used, but may be wrong.
     duplicates
-        Groups of videos with one content.
+        Groups of videos with the same content.
     """
 
     videos: int
@@ -78,19 +76,19 @@ class Diagnosis:
 
 
 def diagnose(results: Path, hands: float = 0.3) -> Diagnosis:
-    """Look through the keypoints of a dataset.
+    """Return the findings in the index and keypoints of a dataset.
 
     Parameters
     ----------
     results
-        `results/{dataset}`; index and keypoints must be there, or as many shards of them as are done.
+        Folder `results/{dataset}` with the index and at least one shard of keypoints.
     hands
-        A clip that shows a hand in a smaller share of its frames is suspicious.
+        Least share of frames with a hand, 0 to 1; clips below it are suspicious.
 
     Raises
     ------
     SignfoldError
-        If nothing was extracted there.
+        If no shard is extracted.
     """
     shards = shard_files(results, "keypoints", ".videos.parquet")
     if not shards:
@@ -109,7 +107,7 @@ def diagnose(results: Path, hands: float = 0.3) -> Diagnosis:
 
 
 def _shard(videos_file: Path, index: dict[str, Any], hands: float) -> tuple[list[dict[str, Any]], list[Finding]]:
-    """Return a shard's videos, as far as they are still in the index, and which of the usable ones are suspicious."""
+    """Return the shard's videos that are in the index, and the suspicious ones of those that are usable."""
     rows, found = [], []
     for clip in read_shard(frames_of(videos_file), videos_file):
         if clip.sample_id not in index:
@@ -134,11 +132,11 @@ def _few_hands(keypoints: Keypoints, least: float) -> str | None:
 
 
 def jumps(keypoints: Keypoints) -> list[str]:
-    """Say where a wrist or the trunk moves faster than a person can: the tracker took something else for it.
+    """Return where a wrist or the trunk moves faster than a person can: the tracker confused it with another.
 
-    A speed is the way between two neighbouring frames, in the clip's median shoulder width, over their distance in
-    time; a distance below half the usual one counts as half, so that a stutter of the clock makes no speed. Clips
-    without a pose have no unit of length, and no jumps.
+    Speed is the distance between neighbouring frames, in the clip's median shoulder width, over the time between them;
+    times below half the median count as half of it, so that uneven timestamps give no high speeds. Clips without a
+    pose have no unit of length, and no jumps.
 
     Parameters
     ----------
@@ -148,7 +146,7 @@ def jumps(keypoints: Keypoints) -> list[str]:
     Returns
     -------
     list of str
-        One for each of left hand, right hand and person that jumps, with the first times.
+        A sentence for each of left hand, right hand and person that jumps, with the times of the first jumps.
     """
     times = keypoints.timestamps_ms / 1000
     steps = np.diff(times)
@@ -177,7 +175,7 @@ def _first(times: Floats) -> str:
 
 
 def _duplicates(videos: list[dict[str, Any]]) -> list[list[Finding]]:
-    """Return the groups of videos with one content; that they differ in label or signer is said with each."""
+    """Return the groups of videos with the same content; differences in label or signer are named with each."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in videos:
         if row["sha256"]:
@@ -192,8 +190,8 @@ def _copies(rows: list[dict[str, Any]]) -> list[Finding]:
 
 
 def listing(diagnosis: Diagnosis, results: Path) -> list[str]:
-    """Return the lines that say all this, with the command that shows each video."""
-    lines = _table("Bad: nothing is made of them", diagnosis.bad, results)
+    """Return the lines of the report, with the command that shows each video."""
+    lines = _table("Bad: not used", diagnosis.bad, results)
     lines += _table("Suspicious: used, but worth a look", diagnosis.suspicious, results)
     for number, group in enumerate(diagnosis.duplicates, start=1):
         lines += _table(f"The same content, {number} of {len(diagnosis.duplicates)}", group, results)
@@ -208,7 +206,7 @@ def listing(diagnosis: Diagnosis, results: Path) -> list[str]:
 
 
 def _table(title: str, findings: list[Finding], results: Path) -> list[str]:
-    """Return a headed table of two columns, and an empty line; nothing where there is nothing."""
+    """Return a headed table of two columns and an empty line; no line where there are no findings."""
     if not findings:
         return []
     width = min(max(len(finding.why) for finding in findings), _WIDTH)

@@ -150,7 +150,7 @@ def doctor(results: Path, hands: float, strict: bool) -> None:
 @click.option("--results", type=EXISTING, help="Results folder, as results/demo: CLIP may be one of its sample ids.")
 @click.option("--cache", "root", default="results/cache", show_default=True, type=PATH, help="Folder of the cache.")
 def view(clip: str, out: Path | None, results: Path | None, root: Path) -> None:
-    """Draw the keypoints of CLIP over its frames, as detected and as repaired."""
+    """Draw the keypoints of CLIP over its frames, as detected and as imputed."""
     from signfold.visual import load_clip as viewing
 
     found = viewing.clip_of_results(clip, results) if results else viewing.clip_of_video(Path(clip), root)

@@ -1,7 +1,7 @@
-"""Joints by name: MediaPipe's own, and the layouts that the network sees.
+"""Joints by name: MediaPipe's landmarks, and the layouts of the tensors.
 
 Names are MediaPipe's enum members in lower case; those of hands carry `left_hand_` or `right_hand_` in front. "Left" is
-the signer's left, as in MediaPipe. A layout refers to joints by name only, so it cannot wire the wrong ones.
+the signer's left, as in MediaPipe. A layout refers to joints by name only.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ def mirrored(name: str) -> str:
 
 @dataclass(frozen=True)
 class Layout:
-    """Which joints the network sees, and which of them are neighbours.
+    """The joints of a tensor, and the bones between them.
 
     Parameters
     ----------
     name
-        As in `tensors.layout` of the configuration.
+        Name of the layout, as in `tensors.layout` of the configuration.
     bones
-        Pairs (joint, parent), one for each joint but the root: a tree. The order of the joints is the root first, then
-        that of the pairs.
+        Pairs (joint, parent), one for each joint but the root: a tree. The joints' order is the root, then that of the
+        pairs.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Layout:
 
     @cached_property
     def mirror(self) -> tuple[int, ...]:
-        """For each joint the index of its counterpart on the other side: its own where there is but one hand."""
+        """For each joint the index of its counterpart on the other side; its own index where there is none."""
         names = [mirrored(name) if mirrored(name) in self.joints else name for name in self.joints]
         return tuple(self.joints.index(name) for name in names)
 
@@ -115,14 +115,14 @@ LAYOUTS = {layout.name: layout for layout in (_hands_arms_46(), _hands_body_27()
 def layout(name: str) -> Layout:
     """Return the layout called `name`.
 
-    `hands_arms_46` has both hands, shoulders and elbows: the joints that the seed project meant. `hands_body_27` has
-    nose, shoulders, elbows, wrists and ten joints of each hand, as in SAM-SLR (Jiang et al. 2021, section 3.1).
-    `hand_21` is one hand, the right one: the one that signs, where clips of left-handed signers are mirrored.
+    `hands_arms_46` has both hands, shoulders and elbows, as the seed project intended. `hands_body_27` has nose,
+    shoulders, elbows, wrists and ten joints of each hand, as in SAM-SLR (Jiang et al. 2021, section 3.1). `hand_21` is
+    the right hand: the one that signs, where clips of left-handed signers are mirrored.
 
     Raises
     ------
     SignfoldError
-        If there is none of that name.
+        If there is no layout of that name.
     """
     if name not in LAYOUTS:
         raise SignfoldError(f"tensors.layout: no layout {name!r}; there are {', '.join(LAYOUTS)}")

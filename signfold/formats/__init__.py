@@ -1,1 +1,5 @@
-"""Keypoints that other tools extracted: MediaPipe arrays, Kaggle's Parquet and `.pose` files, read and written."""
+"""Keypoints of other tools: NumPy arrays and Kaggle's Parquet are read, `.pose` files read and written."""
+
+from signfold.formats import kaggle, numpy_arrays, pose
+
+__all__ = ["kaggle", "numpy_arrays", "pose"]

@@ -1,8 +1,8 @@
 """From keypoints to what the network sees: float32 (N, C, T, V), NaN where a joint is missing.
 
-A clip goes through: dominant hand, resting hand, repair, normalisation, channels, resampling. Nothing depends on other
-clips. A joint is missing in all channels of a frame or in none; it is never a number. Pose joints of low visibility
-keep the place that MediaPipe gives them.
+The steps of a clip: trimming, dominant hand, resting hand, imputation, normalisation, channels, resampling. No step
+depends on other clips. A joint is missing in all channels of a frame or in none. Pose joints of low visibility keep the
+place that MediaPipe gives them.
 """
 
 from __future__ import annotations
@@ -46,8 +46,18 @@ TABLE_SCHEMA = pa.schema(
 )
 
 
-def repaired(keypoints: Keypoints, times: Floats, settings: TensorSettings) -> Keypoints:
-    """Return the clip with every part repaired as `settings` say."""
+def impute_parts(keypoints: Keypoints, times: Floats, settings: TensorSettings) -> Keypoints:
+    """Return the clip with the missing frames of every part filled.
+
+    Parameters
+    ----------
+    keypoints
+        Keypoints of T frames, as detected.
+    times
+        (T,) time of each frame, strictly increasing.
+    settings
+        Method between detections, and filling at the clip's ends.
+    """
     parts: dict[str, Any] = {
         part: impute(getattr(keypoints, part), times, settings.imputation, settings.edge_fill) for part in PARTS
     }
@@ -55,7 +65,7 @@ def repaired(keypoints: Keypoints, times: Floats, settings: TensorSettings) -> K
 
 
 def clip_tensor(keypoints: Keypoints, settings: TensorSettings) -> tuple[Floats, dict[str, Any]]:
-    """Return a clip as the network sees it, and what happened on the way.
+    """Return a clip's tensor, and the facts of the table.
 
     Parameters
     ----------
@@ -69,8 +79,8 @@ def clip_tensor(keypoints: Keypoints, settings: TensorSettings) -> tuple[Floats,
     tensor
         (C, T, V) float32.
     facts
-        The columns of `TABLE_SCHEMA` but for name and digest. Left and right are the signer's own, whether or not
-        the clip was mirrored.
+        The columns of `TABLE_SCHEMA` without name and digest. Left and right are the signer's own, also where the clip
+        was mirrored.
     """
     span = signing(keypoints) if settings.trim == "sign" else slice(0, len(keypoints))
     sign = keypoints[span]
@@ -93,10 +103,10 @@ def clip_tensor(keypoints: Keypoints, settings: TensorSettings) -> tuple[Floats,
 
 
 def _joints_in_time(keypoints: Keypoints, times: Floats, settings: TensorSettings) -> Floats:
-    """Return the (C, T, V) of a clip's own T frames, repaired and normalised."""
+    """Return the (C, T, V) channels of a clip's own T frames, imputed and normalised."""
     joints = layout(settings.layout).joints
-    whole_clip = repaired(keypoints, times, settings)
-    points = np.concatenate([whole_clip.pose[..., :3], whole_clip.left_hand, whole_clip.right_hand], axis=1)
+    filled = impute_parts(keypoints, times, settings)
+    points = np.concatenate([filled.pose[..., :3], filled.left_hand, filled.right_hand], axis=1)
     points = points[:, [JOINTS.index(joint) for joint in joints]]
     unit = 1.0
     if settings.normalise == "shoulders":
@@ -107,7 +117,7 @@ def _joints_in_time(keypoints: Keypoints, times: Floats, settings: TensorSetting
 
 
 def _facts(keypoints: Keypoints, settings: TensorSettings) -> dict[str, Any]:
-    """Return what the detections say of a clip, of the signer's own left and right hand."""
+    """Return the facts of a clip before mirroring: length, and detections of the signer's own left and right hand."""
     hands = {side: seen(getattr(keypoints, f"{side}_hand")) for side in SIDES}
     facts: dict[str, Any] = {
         "frames": len(keypoints),
@@ -134,13 +144,14 @@ def build_tensors(
     Parameters
     ----------
     keypoints_file, videos_file
-        `keypoints/{shard}.parquet` and `keypoints/{shard}.videos.parquet`.
+        Paths of `keypoints/{shard}.parquet` and `keypoints/{shard}.videos.parquet`.
     out_npy
-        float32 (N, C, T, V), in the order of the keypoints file; N may be 0.
+        Path of the float32 array (N, C, T, V), clips in the order of the shard; N may be 0.
     out_table
-        N rows of `TABLE_SCHEMA` in the same order, with layout, joints, channels, frames and settings as metadata.
+        Path of the table with N rows of `TABLE_SCHEMA` in the same order. Its metadata has layout, joints, channels,
+        frames and settings.
     settings
-        What the network is shown.
+        Options of the tensors.
 
     Raises
     ------

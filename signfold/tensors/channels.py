@@ -10,36 +10,33 @@ import numpy as np
 from signfold.core.clip import Floats
 from signfold.core.skeleton import FINGERS
 
-# A joint's distances from the fingertips of its own hand.
+# The fingertip from which each of the distance channels is measured.
 TIPS = {f"to_{finger.split('_')[0]}": f"{finger}_tip" for finger in FINGERS}
 
 
-CHANNELS = ("x", "y", "z", "x_wrist", "y_wrist", "x_palm", "y_palm", *TIPS)
-
-
 def own_hand(joints: Sequence[str], name: str) -> list[int]:
-    """Return for each joint the index of the joint `name` of its own hand; a joint of no hand has itself."""
+    """Return for each joint the index of the joint `name` in its own hand; for a joint of no hand its own index."""
     return [joints.index(re.sub("_hand_.*", f"_hand_{name}", joint)) for joint in joints]
 
 
 def from_tip(x: Floats, y: Floats, tip: str, joints: Sequence[str]) -> Floats:
-    """Return each joint's distance from a fingertip of its own hand; 0 for joints of no hand.
+    """Return each joint's distance from a fingertip of its own hand, (..., V); 0 for joints of no hand.
 
     Parameters
     ----------
     x, y
-        Places from the wrist of the own hand, of any shape (..., V).
+        (..., V) coordinates from the wrist of the own hand.
     tip
-        One of the values of `TIPS`.
+        Name of the fingertip, one of the values of `TIPS`.
     joints
-        The V names.
+        Names of the V joints.
     """
     tips = own_hand(joints, tip)
     return np.hypot(x - x[..., tips], y - y[..., tips])
 
 
 def channels_of(points: Floats, joints: Sequence[str], channels: Sequence[str], palms: Mapping[str, float]) -> Floats:
-    """Return (C, T, V): the `channels`, of `CHANNELS`, of (T, V, 3) `points` of the named `joints`.
+    """Return the channels of points, (C, T, V).
 
     `x_wrist` and `y_wrist` are measured from the wrist of the joint's own hand; `x_palm` and `y_palm` are the same in
     lengths of that hand's palm, so that neither the signer's build nor the distance from the camera matters.
@@ -50,12 +47,14 @@ def channels_of(points: Floats, joints: Sequence[str], channels: Sequence[str], 
 
     Parameters
     ----------
-    points, joints
-        Where the joints are, and their names.
+    points
+        (T, V, 3) x, y, z of the joints.
+    joints
+        Names of the V joints.
     channels
-        What is wanted.
+        Names of the C channels, as in `tensors.channels` of the configuration.
     palms
-        The length of the left and the right palm (`palm`), in the unit of `points`.
+        Length of the `left` and the `right` palm in the unit of `points`.
     """
     anchored = points - points[:, own_hand(joints, "wrist")]
     sides = [re.match("(left|right)_hand_", joint) for joint in joints]

@@ -1,4 +1,4 @@
-"""Which hand signs, which one rests, and the mirror image of a signer."""
+"""The dominant hand, the resting hand, the frames of the sign, and the mirror image of a signer."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from signfold.core.clip import Floats, Keypoints, seen
 from signfold.core.skeleton import HAND, POSE, SIDES, mirrored
 
-# A clip counts as left-handed if the left hand is used this many times as much as the right, and a little more: signs
-# of two equal hands, one of which is lost now and then, must not be mirrored by chance.
+# A clip is left-handed if the left hand is used TIMES as much as the right and MORE on top: signs of two equal hands,
+# one of which is lost now and then, must not be mirrored by chance.
 TIMES, MORE = 1.5, 0.05
 # A hand used less than this, and less than half as much as the other, rests.
 RESTING = 0.25
@@ -22,14 +22,14 @@ LOWERED = 0.1
 
 @dataclass(frozen=True)
 class HandUse:
-    """How much each hand does in a clip, 0 to 1 (see `use_of_hands`)."""
+    """Use of each hand in a clip, 0 to 1, as `use_of_hands` measures it."""
 
     left: float
     right: float
 
     @property
     def dominant(self) -> str:
-        """The side that signs: the left only where it is used clearly more than the right."""
+        """The side that signs: left only where it is used clearly more than the right."""
         return "left" if self.left > TIMES * self.right + MORE else "right"
 
     @property
@@ -39,7 +39,7 @@ class HandUse:
 
     @property
     def resting(self) -> tuple[str, ...]:
-        """The side that does nothing throughout the clip, if there is one. Never the dominant one."""
+        """The side that rests throughout the clip, or none; never the dominant one."""
         used, most = getattr(self, self.other), getattr(self, self.dominant)
         return (self.other,) if used < min(RESTING, most / 2) else ()
 
@@ -89,13 +89,13 @@ def signing(keypoints: Keypoints) -> slice:
 
 
 def without(keypoints: Keypoints, sides: Iterable[str]) -> Keypoints:
-    """Return the clip with the hands of these sides missing throughout."""
+    """Return the clip with the hands of some sides missing in every frame."""
     hands: dict[str, Any] = {f"{side}_hand": np.full_like(keypoints.left_hand, np.nan) for side in sides}
     return replace(keypoints, **hands)
 
 
 def mirror(keypoints: Keypoints) -> Keypoints:
-    """Return the clip as a mirror shows it: x becomes 1 - x, and left and right change names, in pose and hands."""
+    """Return the mirror image of a clip: x becomes 1 - x, and left and right change names, in pose and hands."""
     swap = [POSE.index(mirrored(name)) for name in POSE]
     return replace(
         keypoints,

@@ -1,4 +1,4 @@
-"""Tensors of many shards, read through memory maps."""
+"""The tensors of many shards, read through memory maps."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from signfold.core import files
 from signfold.core.errors import SignfoldError
 from signfold.core.skeleton import Layout, layout
 
-# Each mapped file holds a descriptor, and 1,024 is what a process may usually have.
+# Most shards mapped at a time: each holds a file descriptor, and the usual limit of a process is 1,024.
 MOST_OPEN = 256
 
 
 class _Rows(Protocol):
-    """N samples and where their tensors are: (N,) source ids, shards, rows in them, and digests of the videos."""
+    """N samples: (N,) source ids, shards, rows in the shards, and digests of the videos."""
 
     @property
     def source_id(self) -> NDArray[Any]: ...
@@ -32,17 +32,17 @@ class _Rows(Protocol):
 
 
 class Shards:
-    """Tensors of many shards, memory-mapped: only the rows of a batch are ever in memory.
+    """The tensors of many shards, memory-mapped: only the rows that are read are in memory.
 
     Parameters
     ----------
     paths
-        The shards' `.npy` files, each with its `.parquet` beside it.
+        Paths of the shards' `.npy` files, each with its `.parquet` beside it.
 
     Raises
     ------
     SignfoldError
-        If shards disagree about layout, channels, joints or frames.
+        If the shards' settings differ, or there are no shards.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
@@ -67,11 +67,17 @@ class Shards:
 
     @property
     def layout(self) -> Layout:
-        """Whose joints the last axis holds."""
+        """The layout of the V joints."""
         return layout(self.metadata["layout"])
 
     def check(self, samples: _Rows) -> None:
-        """Raise unless each sample's row holds that sample, by digest."""
+        """Check by digest that each sample's row holds that sample.
+
+        Raises
+        ------
+        SignfoldError
+            If a row holds another sample or none, or a shard is missing.
+        """
         of_shard: dict[str, list[int]] = {}
         for i, shard in enumerate(samples.shard):
             of_shard.setdefault(shard, []).append(i)
@@ -89,7 +95,15 @@ class Shards:
                     )
 
     def read(self, shards: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the named rows, shape (N, C, T, V), NaN where missing."""
+        """Return N rows, shape (N, C, T, V), NaN where missing.
+
+        Parameters
+        ----------
+        shards
+            (N,) names of the shards.
+        rows
+            (N,) rows in them.
+        """
         found = np.empty((len(rows), *self._array(shards[0]).shape[1:]), np.float32)
         for i, (shard, row) in enumerate(zip(shards, rows, strict=True)):
             found[i] = self._array(shard)[row]

@@ -1,4 +1,4 @@
-"""The four streams of multi-stream AAGCN, and what the network is given of them.
+"""The four streams of multi-stream AAGCN, and the mask that tells the network which joints are missing.
 
 Shi et al. 2020 (doi 10.1109/TIP.2020.3028207), section III-D. Missing joints are NaN until the very last step.
 """
@@ -27,16 +27,16 @@ def motion(x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def stream(x: NDArray[np.float32], name: str, layout: Layout) -> NDArray[np.float32]:
-    """Turn joints into one of the streams, all channels alike.
+    """Return one of the streams of joints, all channels alike.
 
     Parameters
     ----------
     x
         Joints, shape (N, C, T, V), NaN where missing.
     name
-        One of `STREAMS`.
+        Name of the stream, one of `STREAMS`.
     layout
-        Whose joints the last axis holds.
+        Layout of the V joints.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def stream(x: NDArray[np.float32], name: str, layout: Layout) -> NDArray[np.floa
 
 
 def masked(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Tell the network what is missing instead of showing it a point at 0.
+    """Return the network's input: channels with 0 for NaN, and a mask that tells them from joints at 0.
 
     Parameters
     ----------

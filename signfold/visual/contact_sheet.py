@@ -1,4 +1,4 @@
-"""Pictures of a clip with its keypoints: a contact sheet, and the frames of a film."""
+"""Pictures of a clip with its keypoints: tiles, a contact sheet, and the frames of a film."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from signfold.core.clip import PARTS, Extraction, Floats, Keypoints, seen
 from signfold.core.errors import UnreadableFile
 from signfold.core.settings import TensorSettings
 from signfold.keypoints import video
-from signfold.tensors.build import repaired
+from signfold.tensors.build import impute_parts
 from signfold.tensors.imputation import longest_gap
 from signfold.tensors.resample import clock
 from signfold.visual import draw
@@ -31,18 +31,18 @@ _SIZE = (640, 480)  # of the ground where the video has none
 
 @dataclass(frozen=True, eq=False)
 class ClipView:
-    """A clip with what was found in it.
+    """A clip with its keypoints, to be drawn.
 
     Parameters
     ----------
     name
-        As shown.
+        Name in the heading.
     path
-        The video; where it does not open, the figure is drawn on an empty ground.
+        Path of the video; where it does not open, the figure is drawn on an empty ground.
     found
-        Of every frame; at least one frame.
+        Keypoints of every frame, at least one, with status and remark.
     settings
-        How it is repaired.
+        Options of the tensors, of which the imputation counts.
     """
 
     name: str
@@ -51,14 +51,14 @@ class ClipView:
     settings: TensorSettings
 
     @cached_property
-    def repaired(self) -> Keypoints:
-        """As the tensor stage repairs it."""
-        return repaired(self.found.keypoints, clock(self.found.keypoints.timestamps_ms), self.settings)
+    def imputed(self) -> Keypoints:
+        """The keypoints with missing frames filled, as in the tensors."""
+        return impute_parts(self.found.keypoints, clock(self.found.keypoints.timestamps_ms), self.settings)
 
     @cached_property
     def states(self) -> npt.NDArray[np.int_]:
-        """(3, T): what each part is in each frame, MISSING, DETECTED or FILLED."""
-        pairs = [(seen(getattr(self.found.keypoints, part)), seen(getattr(self.repaired, part))) for part in PARTS]
+        """(3, T) state of each part in each frame: MISSING, DETECTED or FILLED."""
+        pairs = [(seen(getattr(self.found.keypoints, part)), seen(getattr(self.imputed, part))) for part in PARTS]
         return np.array([np.where(known, DETECTED, np.where(there, FILLED, MISSING)) for known, there in pairs])
 
     def __len__(self) -> int:
@@ -89,12 +89,12 @@ class ClipView:
         yield from ((frame, None) for frame in range(due, len(times)))
 
     def summary(self) -> str:
-        """Say in one line how much was found, and how the rest was filled."""
+        """Return one line: size and length, shares of detected frames, longest gap, imputation, remark."""
         shares = [f"{draw.NAMES[part]} {share:.0%}" for part, share in zip(PARTS, self._shares(), strict=True)]
         seconds = (self.found.keypoints.timestamps_ms[-1] - self.found.keypoints.timestamps_ms[0]) / 1000
         size = f"{self.size[0]}×{self.size[1]}, {len(self)} frames, {seconds:.1f} s"
         gap = max(longest_gap(row == DETECTED) for row in self.states[1:])
-        filled = f"longest gap {gap} frames, repaired: {self.settings.imputation}"
+        filled = f"longest gap {gap} frames, imputation: {self.settings.imputation}"
         return "   ".join([size, "detected: " + ", ".join(shares), filled, *filter(None, [self.found.error])])
 
     def _shares(self) -> list[float]:
@@ -108,7 +108,7 @@ def _points(keypoints: Keypoints, frame: int) -> dict[str, Floats]:
 def _panel(
     picture: Picture | None, size: tuple[int, int], parts: dict[str, Floats], filled: Sequence[str] = ()
 ) -> Picture:
-    """Return a frame's picture at a size, dimmed, or an empty ground if there is none, with the figure over it."""
+    """Return the figure over a frame's dimmed picture, or over an empty ground if there is none, at a size."""
     finer = (size[0] * _FINER, size[1] * _FINER)
     if picture is None:
         panel: Picture = np.full((finer[1], finer[0], 3), draw.EMPTY, np.uint8)
@@ -124,36 +124,36 @@ def _filled(clip: ClipView, frame: int) -> list[str]:
 
 
 def _label(panel: Picture, clip: ClipView, frame: int, *, lost: bool) -> None:
-    """Write the time below, and above what was repaired."""
+    """Write the time at the bottom, and the imputed parts at the top."""
     time = clip.found.keypoints.timestamps_ms[frame] / 1000
     draw.chip(panel, f"{time:.2f} s   frame {frame}", (6, panel.shape[0] - 6))
     x = 6
     for part in _filled(clip, frame):
-        x = draw.chip(panel, f"{draw.NAMES[part]} repaired", (x, 25), draw.REPAIRED, draw.INK) + 4
+        x = draw.chip(panel, f"{draw.NAMES[part]} imputed", (x, 25), draw.IMPUTED, draw.INK) + 4
     if lost:
         draw.words(panel, "does not decode", (10, panel.shape[0] / 2), draw.FAINT, 15)
 
 
 def tile(clip: ClipView, frame: int, picture: Picture | None, size: tuple[int, int], *, lost: bool = False) -> Picture:
-    """Return one frame with the repaired figure, marked where it was repaired.
+    """Return one frame with the imputed figure, marked where it was imputed.
 
     Parameters
     ----------
     clip
-        Whose frame it is.
+        Clip of the frame.
     frame
-        Its number.
+        Number of the frame.
     picture
         (height, width, 3) RGB; None for an empty ground.
     size
-        (width, height) of what is returned.
+        (width, height) of the result, in pixels.
     lost
-        Whether the frame failed to decode.
+        Whether the frame does not decode.
     """
-    panel = _panel(picture, size, _points(clip.repaired, frame), _filled(clip, frame))
+    panel = _panel(picture, size, _points(clip.imputed, frame), _filled(clip, frame))
     _label(panel, clip, frame, lost=lost)
     if _filled(clip, frame):
-        cv2.rectangle(panel, (1, 1), (size[0] - 2, size[1] - 2), draw.REPAIRED, 2)
+        cv2.rectangle(panel, (1, 1), (size[0] - 2, size[1] - 2), draw.IMPUTED, 2)
     return panel
 
 
@@ -163,11 +163,11 @@ def sheet(clip: ClipView, tiles: int = 12, width: int = 1600) -> Picture:
     Parameters
     ----------
     clip
-        What to show.
+        Clip to draw.
     tiles
-        How many frames at most.
+        Greatest number of frames.
     width
-        Of the sheet, in pixels.
+        Width of the sheet, in pixels.
     """
     chosen = np.unique(np.linspace(0, len(clip) - 1, tiles).round().astype(int))
     columns = _columns(len(chosen), clip.size[0] / clip.size[1])
@@ -190,7 +190,7 @@ def sheet(clip: ClipView, tiles: int = 12, width: int = 1600) -> Picture:
 
 
 def _columns(tiles: int, aspect: float) -> int:
-    """Return how many columns make a sheet that is about half as wide again as high."""
+    """Return the number of columns that makes a sheet about 1.6 times as wide as high."""
     return min(tiles, max(1, round((tiles * 1.6 / aspect) ** 0.5)))
 
 
@@ -208,14 +208,14 @@ def _ticks(page: Picture, clip: ClipView, chosen: Sequence[int], top: int, botto
 
 
 def film(clip: ClipView, height: int = 480) -> Iterator[Picture]:
-    """Yield the frames of a film: as detected on the left, repaired on the right, below them a strip with a cursor.
+    """Yield the frames of a film: as detected on the left, imputed on the right, below them a strip with a cursor.
 
     Parameters
     ----------
     clip
-        What to show.
+        Clip to draw.
     height
-        Of the picture within each frame at most, in pixels; it is not wider than 640.
+        Greatest height of the video's picture within a frame, in pixels; its width is 640 at most.
     """
     scale = min(height / clip.size[1], 640 / clip.size[0])
     wide, high = (max(2, round(side * scale)) for side in clip.size)
@@ -232,9 +232,9 @@ def film(clip: ClipView, height: int = 480) -> Iterator[Picture]:
         shown = page.copy()
         raw = _panel(picture, (wide, high), _points(clip.found.keypoints, frame))
         draw.chip(raw, "as detected", (6, high - 6))
-        mended = tile(clip, frame, picture, (wide, high), lost=some and picture is None)
-        draw.chip(mended, "repaired", (wide - draw.width_of("repaired", 12, bold=True) - 18, high - 6))
-        for x, panel in ((left, raw), (left + wide + _GAP, mended)):
+        filled = tile(clip, frame, picture, (wide, high), lost=some and picture is None)
+        draw.chip(filled, "imputed", (wide - draw.width_of("imputed", 12, bold=True) - 18, high - 6))
+        for x, panel in ((left, raw), (left + wide + _GAP, filled)):
             shown[_HEAD : _HEAD + high, x : x + wide] = panel
         _ticks(shown, clip, [frame], top - 4, top + len(strip) + 4)
         yield shown

@@ -1,4 +1,4 @@
-"""Drawing keypoints: the figure over a picture, words, and a strip that shows a whole clip at a glance.
+"""Drawing: the figure of a person over a picture, words, and a strip that shows a whole clip at a glance.
 
 Pictures are (height, width, 3) uint8, RGB, and are drawn into.
 """
@@ -23,10 +23,10 @@ EMPTY: Colour = (47, 54, 66)
 INK: Colour = (10, 12, 16)
 TEXT: Colour = (238, 241, 245)
 FAINT: Colour = (152, 161, 174)
-REPAIRED: Colour = (255, 72, 146)
+IMPUTED: Colour = (255, 72, 146)
 COLOURS: dict[str, Colour] = {"pose": (232, 236, 241), "left_hand": (64, 190, 255), "right_hand": (255, 183, 50)}
 NAMES = {"pose": "body", "left_hand": "left hand", "right_hand": "right hand"}
-# What a frame of a part is, in a strip.
+# States of a part in a frame.
 MISSING, DETECTED, FILLED = 0, 1, 2
 
 _BODY = (
@@ -47,28 +47,28 @@ def bones(part: str) -> tuple[tuple[int, int], ...]:
     return tuple((HAND.index(a.removeprefix(prefix)), HAND.index(b.removeprefix(prefix))) for a, b in pairs)
 
 
-def figure(picture: Picture, parts: Mapping[str, Floats], repaired: Collection[str] = ()) -> None:
-    """Draw what is known of a person in one frame.
+def figure(picture: Picture, parts: Mapping[str, Floats], imputed: Collection[str] = ()) -> None:
+    """Draw the parts of a person in one frame.
 
     Parameters
     ----------
     picture
-        Where.
+        Picture to draw into.
     parts
-        For each part (joints, 2 or more) image-normalised x, y, ...; NaN where it is missing.
-    repaired
-        The parts that were filled in: drawn in another colour, their joints hollow.
+        (joints, 2 or more) image-normalised x, y, ... of each part; NaN where it is missing.
+    imputed
+        Names of imputed parts: drawn in another colour, with hollow joints.
     """
     size = np.array(picture.shape[1::-1])
     unit = max(1.0, min(size) / 280)
     for part in PARTS:
         points = parts[part][:, :2]
         if not np.isnan(points).any():
-            colour = REPAIRED if part in repaired else COLOURS[part]
+            colour = IMPUTED if part in imputed else COLOURS[part]
             width = unit * (1.6 if part == "pose" else 1.1)
             _lines(picture, points * size, bones(part), width + 0.9 * unit, INK)
             _lines(picture, points * size, bones(part), width, colour)
-            _dots(picture, points * size, bones(part), 1.1 * width, colour, hollow=part in repaired)
+            _dots(picture, points * size, bones(part), 1.1 * width, colour, hollow=part in imputed)
 
 
 def _fixed(point: Floats) -> tuple[int, int]:
@@ -100,7 +100,7 @@ def _font() -> cv2.FontFace:
 def words(
     picture: Picture, text: str, at: tuple[float, float], colour: Colour = TEXT, size: int = 15, *, bold: bool = False
 ) -> int:
-    """Write one line, cut to what fits; `at` is the left end of its base line. Returns the x where it ends."""
+    """Write one line, cut to what fits, from the left end `at` of its base line; return the x where it ends."""
     x, y = round(at[0]), round(at[1])
     weight = 600 if bold else 400
     shown = text
@@ -113,14 +113,14 @@ def words(
 
 
 def width_of(text: str, size: int, *, bold: bool = False) -> int:
-    """Return how many pixels wide `words` writes a text."""
+    """Return the width of a text as `words` writes it, in pixels."""
     _, _, width, _ = cv2.getTextSize((10_000, 100), text, (0, 0), _font(), size, 600 if bold else 400)
     return int(width)
 
 
 def legend(picture: Picture, at: tuple[float, float], size: int = 14) -> None:
-    """Write what the colours mean; `at` is the right end of the base line."""
-    entries = [(NAMES[part], COLOURS[part]) for part in PARTS] + [("repaired", REPAIRED)]
+    """Write the meaning of the colours, up to the right end `at` of the base line."""
+    entries = [(NAMES[part], COLOURS[part]) for part in PARTS] + [("imputed", IMPUTED)]
     x = at[0] - sum(width_of(name, size) + 2.4 * size for name, _ in entries) + size
     for name, colour in entries:
         middle = _fixed(np.array([x, at[1] - 0.35 * size]))
@@ -132,7 +132,7 @@ def legend(picture: Picture, at: tuple[float, float], size: int = 14) -> None:
 def chip(
     picture: Picture, text: str, at: tuple[float, float], ground: Colour = PAPER, colour: Colour = TEXT, size: int = 12
 ) -> int:
-    """Write a word on a filled ground; `at` is the ground's lower left corner. Returns the x where the ground ends."""
+    """Write a word on a filled ground, whose lower left corner is `at`; return the x where the ground ends."""
     left, bottom = round(at[0]), round(at[1])
     right, top = left + width_of(text, size, bold=True) + size, bottom - round(1.6 * size)
     cv2.rectangle(picture, (left, top), (right, bottom), ground, -1, cv2.LINE_AA)
@@ -146,15 +146,15 @@ def strip(width: int, states: npt.NDArray[np.int_], row: int = 7, gap: int = 3) 
     Parameters
     ----------
     width
-        In pixels.
+        Width of the strip, in pixels.
     states
-        (3, T) of MISSING, DETECTED, FILLED, in the order of `PARTS`.
+        (3, T) MISSING, DETECTED or FILLED, in the order of `PARTS`.
     row, gap
-        Height of a row and of what is between them, in pixels.
+        Height of a row and of the space between rows, in pixels.
     """
     picture = np.full((len(states) * (row + gap) - gap, width, 3), PAPER, np.uint8)
     frame = np.minimum(np.arange(width) * states.shape[1] // width, states.shape[1] - 1)
     for place, (part, state) in enumerate(zip(PARTS, states, strict=True)):
-        palette = np.array([EMPTY, COLOURS[part], REPAIRED], np.uint8)
+        palette = np.array([EMPTY, COLOURS[part], IMPUTED], np.uint8)
         picture[place * (row + gap) :][:row] = palette[state[frame]]
     return picture

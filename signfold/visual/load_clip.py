@@ -1,4 +1,4 @@
-"""`signfold view`: finds a clip and what was found in it, and writes a film or a contact sheet of it."""
+"""`signfold view`: a clip with its keypoints, from a video or a results folder, written as film or contact sheet."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ IMAGES, FILMS = (".png", ".jpg", ".jpeg"), (".mp4",)
 
 
 def clip_of_video(path: Path, store: Path) -> ClipView:
-    """Return a video with its keypoints: from the store if they are there, else extracted now.
+    """Return a video with its keypoints: from the cache if they are there, else extracted now.
 
     Parameters
     ----------
     path
-        The video.
+        Path of the video.
     store
-        The store's folder. Where there is none, none is made.
+        Folder of the cache; where there is none, none is made.
 
     Raises
     ------
@@ -46,19 +46,19 @@ def clip_of_video(path: Path, store: Path) -> ClipView:
 
 
 def clip_of_results(name: str, results: Path) -> ClipView:
-    """Return a clip of a dataset with the keypoints that were extracted of it, repaired as its tensors are.
+    """Return a clip of a dataset with its keypoints, and the imputation of its tensors.
 
     Parameters
     ----------
     name
-        A sample id, or a video file with the content of one.
+        Sample id, or path of a video file with the same content as a sample.
     results
-        `results/{dataset}`.
+        Folder `results/{dataset}`.
 
     Raises
     ------
     SignfoldError
-        If there is none such, or it has not been extracted yet.
+        If the dataset has no such sample, or no keypoints of it yet.
     """
     index = {row["sample_id"]: row["path"] for row in files.read_parquet(results / "index.parquet").to_pylist()}
     is_file = name not in index and Path(name).is_file()
@@ -74,7 +74,7 @@ def clip_of_results(name: str, results: Path) -> ClipView:
 
 
 def _settings(results: Path) -> TensorSettings:
-    """Return how the dataset's tensors were made, or the default."""
+    """Return the options of the dataset's tensors, or the defaults where there are no tensors yet."""
     for shard in shard_files(results, "tensors", ".parquet"):
         return TensorSettings(**files.read_metadata(shard)["settings"])
     return TensorSettings()
@@ -86,21 +86,21 @@ def write_view(clip: ClipView, out: Path) -> None:
     Parameters
     ----------
     clip
-        What to show.
+        Clip to draw.
     out
-        .png or .jpg: a contact sheet. .mp4: a film of MPEG-4 part 2 at the clip's mean rate.
+        Path to write. .png, .jpg: a contact sheet. .mp4: a film of MPEG-4 part 2 at the clip's mean frame rate.
 
     Raises
     ------
     SignfoldError
-        If the ending is another, or nothing of the clip can be shown.
+        If the ending is another, or the clip has no frames.
     """
     if out.suffix.lower() not in IMAGES + FILMS:
         raise SignfoldError(f"{out}: ends in {out.suffix or 'nothing'}; give one of {', '.join(FILMS + IMAGES)}")
     if not len(clip):
         raise SignfoldError(f"{clip.name}: nothing to show; {clip.found.status}: {clip.found.error}")
     with files.atomic_write(out) as temporary:
-        # OpenCV knows a format by the ending, which the temporary name has not.
+        # OpenCV chooses the format by the ending, which the temporary name lacks.
         named = temporary.with_name(temporary.name + out.suffix.lower())
         try:
             _write_film(clip, named) if out.suffix.lower() in FILMS else _write_image(clip, named)
@@ -114,9 +114,9 @@ def _write_image(clip: ClipView, path: Path) -> None:
 
 
 def encoded(picture: Picture, suffix: str, quality: int = 92) -> bytes:
-    """Return an RGB picture in the format of a file name's ending; `quality` is JPEG's, 0 to 100."""
+    """Return an RGB picture encoded in the format of a file name's ending; `quality` is JPEG's, 0 to 100."""
     bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    # OpenCV warns of what a format does not know.
+    # OpenCV warns about options that a format lacks.
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in (".jpg", ".jpeg") else []
     done, content = cv2.imencode(suffix, bgr, options)
     if not done:

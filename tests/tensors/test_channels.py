@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from tensor_clips import joints, signer, tensor_of
 
+from signfold.core.settings import CHANNELS
 from signfold.core.skeleton import JOINTS, POSE, layout
-from signfold.tensors.channels import CHANNELS, TIPS, channels_of, pairs
+from signfold.tensors.channels import TIPS, channels_of, pairs
 
 
 def test_hands_are_measured_from_their_own_wrist_and_other_joints_are_nothing() -> None:
@@ -85,3 +86,7 @@ def test_vectors_of_the_picture_are_found_among_the_channels() -> None:
     assert pairs(["x", "y", "z", "x_palm", "to_thumb", "y_palm"]) == [(0, 1), (3, 5)]
     assert pairs(["x", "z", "y_wrist"]) == []
     assert pairs(CHANNELS) == [(0, 1), (3, 4), (5, 6)]
+
+
+def test_every_channel_of_the_configuration_can_be_made() -> None:
+    assert tensor_of(signer(), channels=CHANNELS, idle_hand="keep").shape == (len(CHANNELS), 64, 27)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensor_clips import HEIGHT, WIDTH, forget, signer, tensor_of
 
+from signfold.core.settings import CHANNELS
 from signfold.core.skeleton import POSE, layout
-from signfold.tensors.channels import CHANNELS
 from signfold.tensors.normalise import LEAST_PALM, LEAST_WIDTH, normalise, palm_length, reference
 
 quick = settings(max_examples=40, deadline=None)
@@ -98,6 +98,9 @@ def test_shoulders_that_coincide_are_no_unit() -> None:
         keypoints.pose[:, POSE.index("left_shoulder"), :2] = 0.5 + width, 0.4
         keypoints.pose[:, POSE.index("right_shoulder"), :2] = 0.5, 0.4
         assert (reference(keypoints).unit > 0.2) == box
+    exact = np.zeros((20, 33, 4))
+    exact[:, POSE.index("left_shoulder"), 0] = LEAST_WIDTH
+    assert reference(replace(keypoints, pose=exact)).unit == LEAST_WIDTH
     keypoints.pose[:, POSE.index("left_shoulder"), 0] = 0.5
     nobody = forget(keypoints, left_hand=slice(None), right_hand=slice(None))
     pose = nobody.positions("pose").reshape(-1, 2)

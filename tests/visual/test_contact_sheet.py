@@ -18,12 +18,12 @@ from signfold.visual.contact_sheet import ClipView, sheet, tile, video
 
 def test_what_was_repaired_has_its_own_colour_and_says_so() -> None:
     clip = clip_of(with_gap(3, 4))
-    detected, repaired = (tile(clip, frame, None, SIZE) for frame in (2, 3))
+    detected, imputed = (tile(clip, frame, None, SIZE) for frame in (2, 3))
     hand = np.s_[60:80, 80:110]
-    assert not shows(detected, draw.REPAIRED).any()
-    assert shows(repaired[hand], draw.REPAIRED).any()
-    assert not shows(repaired, draw.COLOURS["right_hand"]).any()
-    assert shows(repaired[:30], draw.REPAIRED).any()  # the label
+    assert not shows(detected, draw.IMPUTED).any()
+    assert shows(imputed[hand], draw.IMPUTED).any()
+    assert not shows(imputed, draw.COLOURS["right_hand"]).any()
+    assert shows(imputed[:30], draw.IMPUTED).any()  # the label
     assert clip.states[2].tolist() == [1, 1, 1, 2, 2, 1, 1, 1]
     assert clip.states[1].tolist() == [0] * 8
 

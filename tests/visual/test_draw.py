@@ -25,8 +25,8 @@ def test_the_strip_has_a_column_for_each_moment_and_a_row_for_each_part() -> Non
     assert [tuple(strip[2, x]) for x in (0, 79)] == [draw.COLOURS["pose"]] * 2
     assert tuple(strip[12, 40]) == draw.EMPTY
     bottom = [tuple(strip[-2, x]) for x in (0, 29, 30, 49, 50, 79)]
-    hand, mended = draw.COLOURS["right_hand"], draw.REPAIRED
-    assert bottom == [hand, hand, mended, mended, hand, hand]
+    hand, filled = draw.COLOURS["right_hand"], draw.IMPUTED
+    assert bottom == [hand, hand, filled, filled, hand, hand]
 
 
 def test_a_line_is_cut_to_what_fits_and_says_where_it_ends() -> None:

@@ -1,4 +1,4 @@
-"""What `signfold view` shows: the figure where it was detected, and what was repaired in a colour of its own."""
+"""What `signfold view` shows: the figure where it was detected, and what was imputed in a colour of its own."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def test_a_film_has_a_frame_for_each_and_the_raw_side_shows_no_repair(tmp_path: 
     assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(25)
     body = read[3][66:-60]
     left, right = body[:, : body.shape[1] // 2], body[:, body.shape[1] // 2 :]
-    assert shows(right, draw.REPAIRED).sum() > 50
-    assert not shows(left, draw.REPAIRED).any()
+    assert shows(right, draw.IMPUTED).sum() > 50
+    assert not shows(left, draw.IMPUTED).any()
     assert not shows(left, draw.COLOURS["right_hand"]).any()
     assert shows(read[2][66:-60], draw.COLOURS["right_hand"]).any()
-    assert not shows(read[2][66:-60], draw.REPAIRED).any()
+    assert not shows(read[2][66:-60], draw.IMPUTED).any()
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
 
@@ -87,7 +87,7 @@ def test_a_clip_of_a_dataset_is_found_by_id_and_by_content_and_repaired_as_its_t
     copy.write_bytes((results.parent / "videos" / "a.mp4").read_bytes())
     by_content = clip_of_results(str(copy), results)
     assert (by_id.name, by_content.name, by_content.path) == ("house/a", "house/a", copy)
-    np.testing.assert_array_equal(by_id.repaired.right_hand[3:5], by_id.found.keypoints.right_hand[[2, 2]])
+    np.testing.assert_array_equal(by_id.imputed.right_hand[3:5], by_id.found.keypoints.right_hand[[2, 2]])
     with pytest.raises(SignfoldError, match="no keypoints of 'house/b'"):
         clip_of_results("house/b", results)
 

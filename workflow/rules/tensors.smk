@@ -1,4 +1,4 @@
-# Keypoints repaired, brought to one hand and one size, and resampled.
+# Keypoints imputed, brought to one hand and one size, and resampled.
 
 
 rule tensors:
