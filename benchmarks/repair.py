@@ -70,7 +70,7 @@ def measured(name: str, keypoints: Keypoints, true: dict[str, Floats]) -> Iterat
     rng = np.random.default_rng([len(keypoints), *name.encode()])
     times = clock(keypoints.timestamps_ms)
     for side in SIDES:
-        hand, goal = getattr(keypoints, f"{side}_hand"), true[f"{side}_hand"]
+        hand, goal = keypoints.hand(side), true[f"{side}_hand"]
         for length in LENGTHS:
             for start in _places(seen(hand), length, rng):
                 gap = slice(start, start + length)

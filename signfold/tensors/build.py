@@ -118,7 +118,7 @@ def _joints_in_time(keypoints: Keypoints, times: Floats, settings: TensorSetting
 
 def _facts(keypoints: Keypoints, settings: TensorSettings) -> dict[str, Any]:
     """Return the facts of a clip before mirroring: length, and detections of the signer's own left and right hand."""
-    hands = {side: seen(getattr(keypoints, f"{side}_hand")) for side in SIDES}
+    hands = {side: seen(keypoints.hand(side)) for side in SIDES}
     facts: dict[str, Any] = {
         "frames": len(keypoints),
         "duration_ms": float(keypoints.timestamps_ms[-1] - keypoints.timestamps_ms[0]),

@@ -23,7 +23,7 @@ def neighbours(times: NDArray[Any], wanted: NDArray[Any]) -> tuple[NDArray[np.in
     times
         (T,) strictly increasing.
     wanted
-        (N,) times between the first and the last of `times`.
+        (N,) times between the first and the last of `times`, or beyond them by rounding.
     """
     after = np.clip(np.searchsorted(times, wanted), min(1, len(times) - 1), len(times) - 1)
     before = np.maximum(after - 1, 0)

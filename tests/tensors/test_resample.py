@@ -99,6 +99,9 @@ def test_neighbours_are_the_frames_around_a_time_and_the_weight_of_the_later() -
     assert before.tolist() == [0, 0, 0, 1, 1]
     assert after.tolist() == [1, 1, 1, 2, 2]
     assert weight.tolist() == [0, 0.25, 1, 0.75, 1]
+    before, after, weight = neighbours(np.array([0.0, 10.0, 30.0]), np.array([-1e-9, 30 + 1e-9]))
+    assert (before.tolist(), after.tolist()) == ([0, 1], [1, 2])
+    np.testing.assert_allclose(weight, [0, 1], atol=1e-9)
 
 
 def test_a_blend_is_linear_between_two_frames_and_the_nearer_beside_a_missing_one() -> None:
