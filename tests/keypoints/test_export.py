@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,8 +160,8 @@ def test_without_a_frame_rate_the_times_tell_it(results: Path) -> None:
     times = np.array([0.0, 50.0, 100.0])
     short = Keypoints(times, clip.pose[:3], clip.left_hand[:3], clip.right_hand[:3])
     (results / "index.parquet").unlink()
-    replace_shard(results, {"even": short, "still": short[:1]})
-    assert [clip.fps for _, clip in usable_clips(results)] == [20.0, 30.0]
+    replace_shard(results, {"even": short, "still": short[:1], "known": replace(short, fps=24.0)})
+    assert [clip.fps for _, clip in usable_clips(results)] == [20.0, 30.0, 24.0]
 
 
 def test_a_name_cannot_lead_out_of_the_folder(results: Path, tmp_path: Path) -> None:
