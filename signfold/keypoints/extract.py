@@ -34,19 +34,19 @@ def extract_shard(
     Parameters
     ----------
     samples
-        The shard's part of the index.
+        Samples of the shard.
     out, out_videos
-        `keypoints/{shard}.parquet`, one row a frame, and `keypoints/{shard}.videos.parquet`, one row a video.
+        Paths of `keypoints/{shard}.parquet`, one row a frame, and `keypoints/{shard}.videos.parquet`, one row a video.
     store
-        Where extractions are kept.
+        Cache of extractions.
     settings
-        See there.
+        Options of the extraction.
 
     Raises
     ------
     SignfoldError
         If a video cannot be read from disk, or is bad and `on_bad_video` is `fail`. All other videos of the shard are
-        in the store by then, so that nothing is done twice.
+        in the cache by then, so that none is extracted twice.
     """
     extractor = holistic_of(settings)
     clips, failures = [], []
