@@ -117,9 +117,9 @@ def test_a_single_point_has_the_least_unit_and_a_hand_of_one_point_the_least_pal
 def test_a_palm_is_the_median_distance_of_four_knuckles_in_picture_widths() -> None:
     keypoints = signer(3)
     keypoints.right_hand[:] = 0
-    for knuckle, (x, y) in {5: (0.3, 0.8), 9: (0.3, 0.8), 13: (0.3, 0.8), 17: (0.0, 0.1)}.items():
-        keypoints.right_hand[:, knuckle, :2] = x, y
+    for knuckle, size in {5: 0.1, 9: 0.9, 13: 0.3, 17: 0.5}.items():
+        keypoints.right_hand[:, knuckle, :2] = 0.3 * size, 0.8 * size
     keypoints.right_hand[:, 1] = 9  # the thumb's base does not count
     for height, length in ((100, (0.3**2 + 0.4**2) ** 0.5), (200, (0.3**2 + 0.8**2) ** 0.5)):
         clip = replace(keypoints, width=200, height=height)
-        np.testing.assert_allclose(palm_length(clip, "right"), length, rtol=1e-6)
+        np.testing.assert_allclose(palm_length(clip, "right"), 0.4 * length, rtol=1e-6)
