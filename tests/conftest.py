@@ -37,7 +37,9 @@ def write_video() -> Callable[..., Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         writer = cv2.VideoWriter(str(path.absolute()), cv2.VideoWriter_fourcc(*"mp4v"), 25, size)
         for number in range(frames):
-            writer.write(np.full((size[1], size[0], 3), (shade + 9 * number) % 256, np.uint8))
+            picture = np.full((size[1], size[0], 3), (shade + 9 * number) % 256, np.uint8)
+            picture[:16, :16] = 128  # pictures of one colour are set aside
+            writer.write(picture)
         writer.release()
         return path
 

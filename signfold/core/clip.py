@@ -192,7 +192,7 @@ class Extraction:
     keypoints
         Keypoints of every frame; NaN in a frame that does not decode.
     status
-        ok, no_person, no_frames or unreadable.
+        ok, no_person, blank, frozen, no_frames or unreadable.
     error
         The reason for another status than ok, or a remark about a clip that is ok.
     max_seconds

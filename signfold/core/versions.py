@@ -8,7 +8,7 @@ INDEX = 1
 SYNTH = 2
 KEYPOINTS = 1
 # What the extractor finds: part of what the store is addressed by, too.
-EXTRACTOR = 2
+EXTRACTOR = 3
 # Which keypoints come of the same imported files.
 IMPORT = 1
 TENSORS = 2

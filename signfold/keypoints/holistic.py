@@ -21,6 +21,8 @@ from signfold.keypoints import holistic_graph, video
 from signfold.keypoints.mediapipe import mediapipe
 
 NAME = "mediapipe_holistic"
+# Frames a second at most: a file of a thousand a second is cut before it takes an hour.
+MOST_FPS = 120
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Holistic:
     min_detection_confidence: float = 0.5
     min_tracking_confidence: float = 0.5
     max_seconds: float = 60.0
+
+    @property
+    def max_frames(self) -> int:
+        """The most frames that are looked at."""
+        return round(self.max_seconds * MOST_FPS)
 
     def description(self) -> dict[str, Any]:
         """Return all that the keypoints of a video depend on: name, versions, models' SHA-256, options.
@@ -64,7 +71,8 @@ class Holistic:
         if found.max_seconds is not None:
             return found.max_seconds == self.max_seconds
         times = found.keypoints.timestamps_ms
-        return not len(times) or bool(times[-1] - times[0] <= 1000 * self.max_seconds)
+        whole = not len(times) or bool(times[-1] - times[0] <= 1000 * self.max_seconds)
+        return whole and len(times) <= self.max_frames
 
     def extract(self, path: str | Path) -> Extraction:
         """Find pose and hands in every frame of a video. Never raises for what is in the file.
@@ -84,41 +92,76 @@ class Holistic:
     def _track(self, opened: video.Video) -> Extraction:
         times: list[float] = []
         found: list[dict[str, Floats | None]] = []
-        width = height = 0
+        pictures = _Pictures()
         first, cap = np.nan, None
         # A graph of its own for each video: the tracker must not carry one signer's pose over to the next clip.
         with holistic_graph.solution(self.min_detection_confidence, self.min_tracking_confidence) as solution:
             for time, image in opened.frames():
                 first = time if np.isnan(first) else first
-                if time - first > 1000 * self.max_seconds:
+                if time - first > 1000 * self.max_seconds or len(times) >= self.max_frames:
                     cap = self.max_seconds
                     break
                 times.append(time)
                 if image is not None:
-                    height, width = image.shape[:2]
+                    pictures.add(image)
                     # MediaPipe copies what might still be written to.
                     image.flags.writeable = False
                     found.append(_landmarks(solution.process(image)))
+        width, height = pictures.size
         keypoints = replace(_assemble(*video.settled(times), found), width=width, height=height, fps=opened.fps)
-        status, error = _judge(keypoints, len(found), opened, cap)
+        status, error = _judge(keypoints, pictures, opened, cap)
         return Extraction(keypoints, status, error, cap)
 
 
-def _judge(keypoints: Keypoints, decoded: int, opened: video.Video, cap: float | None) -> tuple[str, str | None]:
+class _Pictures:
+    """What the decoded pictures of a clip have in common: a decoder may give the same or an empty one for every frame.
+
+    Each is looked at in a grid of about 64 × 64 points: cheap, and two pictures of a camera never agree in all of them.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.size = (0, 0)  # width and height, in pixels
+        self.blank = self.frozen = True
+        self._first: np.ndarray | None = None
+
+    def add(self, image: np.ndarray) -> None:
+        """Look at one more picture, (height, width, 3)."""
+        height, width = image.shape[:2]
+        self.count, self.size = self.count + 1, (width, height)
+        points = image[:: max(1, height // 64), :: max(1, width // 64)].copy()
+        self._first = points if self._first is None else self._first
+        self.blank &= bool((points == points[:1, :1]).all())
+        self.frozen &= bool(np.array_equal(points, self._first))
+
+
+def _judge(keypoints: Keypoints, pictures: _Pictures, opened: video.Video, cap: float | None) -> tuple[str, str | None]:
     """Return the status of a clip and what there is to say about it."""
-    if not decoded:
+    if not pictures.count:
         return "no_frames", f"none of its frames (codec {opened.codec}) decodes; copy it again or convert it"
     notes = []
     if cap is not None:
         whole = f" of {opened.promised / opened.fps:.0f}" if opened.fps and opened.promised else ""
-        notes.append(f"only the first {cap:g}{whole} seconds were looked at; cut it, or raise keypoints.max_seconds")
-    elif decoded < 0.9 * opened.promised:
-        notes.append(f"{decoded} of {opened.promised} promised frames could be decoded; the file may be cut short")
-    if lost := len(keypoints) - decoded:
+        notes.append(
+            f"only the first {cap:g}{whole} seconds (and {MOST_FPS} frames for each) were looked at; cut it, or raise "
+            "keypoints.max_seconds"
+        )
+    elif pictures.count < 0.9 * opened.promised:
+        notes.append(
+            f"{pictures.count} of {opened.promised} promised frames could be decoded; the file may be cut short"
+        )
+    if lost := len(keypoints) - pictures.count:
         notes.append(f"{lost} of {len(keypoints)} frames do not decode; they are kept as missing")
-    if all(np.isnan(getattr(keypoints, part)).all() for part in PARTS):
-        return "no_person", "; ".join(["neither pose nor hands were found in any frame", *notes])
-    return "ok", "; ".join(notes) or None
+    if opened.interlaced:
+        notes.append("interlaced: every picture was deinterlaced")
+    status, reason = "ok", None
+    if pictures.blank:
+        status, reason = "blank", "every picture is of one colour; look at the file, or convert it"
+    elif pictures.frozen and pictures.count > 1:
+        status, reason = "frozen", f"all {pictures.count} pictures are the same; look at the file, or convert it"
+    elif all(np.isnan(getattr(keypoints, part)).all() for part in PARTS):
+        status, reason = "no_person", "neither pose nor hands were found in any frame"
+    return status, "; ".join(filter(None, [reason, *notes])) or None
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Decoding videos with OpenCV: frames in RGB with their times, those that do not decode, and why a file gives none."""
+"""Decoding of videos with PyAV (FFmpeg): upright RGB frames with their times, and the reason why a file gives none."""
 
 from __future__ import annotations
 
@@ -6,67 +6,145 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import cv2
+import av
 import numpy as np
 import numpy.typing as npt
+from av.filter import Graph
 
 from signfold.core.errors import UnreadableFile
 
-DECODER = f"opencv {cv2.__version__}"
-# A frame that fails and the end of the file look alike. After this many failures in a row, or as many as there are
-# frames still to come, it is the end; no header is believed that promises more than the last figure.
-_ATTEMPTS, _MOST_ATTEMPTS = 64, 10_000
+DECODER = f"pyav {version('av')}"
+# Containers that hold a video themselves: a playlist would open other files, wherever they are.
+_CONTAINERS = (
+    "mov,matroska,avi,mpeg,mpegts,mpegvideo,flv,gif,ogg,asf,h264,hevc,av1,obu,m4v,dv,mxf,ivf,mjpeg,swf,vc1,rm,nut"
+)
+# The largest picture that is decoded, in pixels: 8K.
+MOST_PIXELS = 7680 * 4320
 # H.264 and H.265 store a frame at most so many places from where it is shown.
 _REORDERED = 16
 
 Image = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Video:
     """An opened video.
 
     Parameters
     ----------
-    capture
-        OpenCV's reader.
+    container, stream
+        PyAV's container and its first video stream.
     fps
         Frames per second as the container says; 0 if it does not.
     promised
-        How many frames the container says there are; 0 if it does not.
+        Number of frames as the container says; 0 if it does not.
     codec
-        Four letters, as the container says.
+        Name of the codec, such as h264.
+    interlaced
+        Whether a frame read so far was interlaced.
     """
 
-    capture: cv2.VideoCapture
+    container: Any
+    stream: Any
     fps: float
     promised: int
     codec: str = ""
+    interlaced: bool = False
 
     def frames(self) -> Iterator[tuple[float, Image | None]]:
-        """Yield (time in milliseconds, (height, width, 3) RGB) of each frame, turned upright as the file says.
+        """Yield (time in milliseconds, (height, width, 3) RGB) of each frame: upright, deinterlaced.
 
         Time 0 is the start of the video stream; times are the container's. A frame to which it gives none, or none
         after the one before, comes 1 / fps later. A frame that fails to decode, with others after it that do, is
         (NaN, None): it has no time and, where frames are stored out of order, comes up to a few frames early (see
         `settled`).
+
+        Raises
+        ------
+        UnreadableFile
+            If pictures are larger than `MOST_PIXELS`.
         """
-        decoded = failed = 0
-        last = -np.inf
-        while failed < min(max(_ATTEMPTS, self.promised - decoded), _MOST_ATTEMPTS):
-            there, image = self.capture.read()
-            if not there:
+        failed, last = 0, -np.inf
+        for frame in self._deinterlaced():
+            if frame is None:
                 failed += 1
                 continue
             for _ in range(failed):
                 yield np.nan, None
-            time = self.capture.get(cv2.CAP_PROP_POS_MSEC)
-            last = last + 1000 / self.fps if time <= last and self.fps else time
-            decoded, failed = decoded + 1, 0
-            yield last, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            failed = 0
+            time = np.nan if frame.time is None else 1000.0 * frame.time - self._start
+            if not time > last:
+                time = max(last, -1000 / self.fps) + 1000 / self.fps if self.fps else max(last, 0.0)
+            last = time
+            yield last, _upright(frame)
+
+    def _deinterlaced(self) -> Iterator[Any]:
+        """Yield the frames, through FFmpeg's bwdif filter from the first interlaced one on; None for lost ones."""
+        graph: Graph | None = None
+        for frame in self._decoded():
+            if graph is None and frame is not None and frame.interlaced_frame:
+                graph, self.interlaced = _deinterlacer(self.stream), True
+            if graph is None or frame is None:
+                yield frame
+            else:
+                graph.push(frame)
+                yield from _pulled(graph)
+        if graph is not None:
+            graph.push(None)
+            yield from _pulled(graph)
+
+    @property
+    def _start(self) -> float:
+        """Return the start of the stream, in milliseconds."""
+        return 1000.0 * float((self.stream.start_time or 0) * self.stream.time_base)
+
+    def _decoded(self) -> Iterator[Any]:
+        """Yield the frames; None for each packet that fails to decode."""
+        for packet in self._packets():
+            try:
+                yield from packet.decode()
+            except av.error.FFmpegError:
+                yield None
+
+    def _packets(self) -> Iterator[Any]:
+        """Yield the packets up to the end, or up to where the file is cut."""
+        try:
+            yield from self.container.demux(self.stream)
+        except av.error.FFmpegError:
+            yield from ()
+
+
+def _deinterlacer(stream: Any) -> Graph:
+    """Return a filter that gives one progressive frame for each interlaced one, and passes the others on."""
+    graph = Graph()
+    graph.link_nodes(
+        graph.add_buffer(template=stream),
+        graph.add("bwdif", "mode=send_frame:deint=interlaced"),
+        graph.add("buffersink"),
+    ).configure()
+    return graph
+
+
+def _pulled(graph: Graph) -> Iterator[Any]:
+    """Yield the frames that a filter has ready."""
+    while True:
+        try:
+            yield graph.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+
+
+def _upright(frame: Any) -> Image:
+    """Return a frame's (height, width, 3) RGB, turned as the file says."""
+    if frame.width * frame.height > MOST_PIXELS:
+        raise UnreadableFile(f"pictures of {frame.width}×{frame.height} pixels, more than 7680×4320; scale it down")
+    image = frame.to_ndarray(format="rgb24", interpolation="BICUBIC")
+    turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
 @contextmanager
@@ -75,27 +153,22 @@ def opened(path: str | Path) -> Iterator[Video]:
 
     Raises
     ------
-    Unreadable
+    UnreadableFile
         If it does not open, with the reason where it is plain.
     """
-    cv2.setNumThreads(1)
-    # An absolute path: FFmpeg takes "a:b.mp4" for a protocol. FFmpeg by name: OpenCV takes "%" for an image sequence.
-    absolute = str(Path(path).absolute())
-    capture = cv2.VideoCapture(absolute, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+    options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
     try:
-        if not capture.isOpened():
+        # The protocol by name: FFmpeg takes "a:b.mp4" for one.
+        container = av.open(f"file:{Path(path).absolute()}", options=options, metadata_errors="ignore")
+    except (av.error.FFmpegError, ValueError):
+        raise UnreadableFile(why_unreadable(Path(path))) from None
+    with container:
+        if not container.streams.video:
             raise UnreadableFile(why_unreadable(Path(path)))
-        fps, promised = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        yield Video(capture, fps if np.isfinite(fps) else 0.0, max(0, int(promised)), _codec(capture))
-    finally:
-        capture.release()
-
-
-def _codec(capture: cv2.VideoCapture) -> str:
-    code = int(capture.get(cv2.CAP_PROP_FOURCC))
-    letters = "".join(chr(code >> shift & 0xFF) for shift in (0, 8, 16, 24))
-    return letters.strip("\0 ") if letters.isascii() and letters.replace("\0", " ").isprintable() else "unknown"
+        stream = container.streams.video[0]
+        stream.thread_type, stream.codec_context.thread_count = "NONE", 1
+        rate = stream.guessed_rate or stream.average_rate
+        yield Video(container, stream, float(rate or 0.0), stream.frames, stream.codec.canonical_name)
 
 
 def settled(times: list[float]) -> tuple[list[float], list[bool]]:
