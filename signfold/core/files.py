@@ -94,33 +94,40 @@ def write_json(path: str | Path, data: Any) -> None:
 
 
 def write_parquet(table: pa.Table, path: str | Path, metadata: Mapping[str, Any] | None = None) -> None:
-    """Write a table as zstd-compressed Parquet, whole or not at all.
-
-    The bytes of floats are split into streams: without loss, keypoints then take 44 % less (docs/storage.md).
+    """Write a table as Parquet, whole or not at all.
 
     Parameters
     ----------
     table
-        What to write.
+        The table.
     path
-        Where.
+        The file.
     metadata
         Stored in the file's schema under the key `signfold`, as JSON.
+    """
+    with atomic_write(path) as temporary:
+        encode_parquet(table, temporary, metadata)
+
+
+def encode_parquet(table: pa.Table, sink: str | Path | pa.NativeFile, metadata: Mapping[str, Any] | None) -> None:
+    """Write a table as zstd-compressed Parquet, with a checksum of every page, into a file or a buffer.
+
+    The bytes of floats are split into streams: without loss, keypoints then take 44 % less (docs/storage.md).
     """
     if metadata is not None:
         existing = table.schema.metadata or {}
         table = table.replace_schema_metadata({**existing, b"signfold": json.dumps(metadata, sort_keys=True).encode()})
-    with atomic_write(path) as temporary:
-        floats = [leaf for leaf, kind in leaves(table.schema) if pa.types.is_floating(kind)]
-        others = [leaf for leaf, kind in leaves(table.schema) if not pa.types.is_floating(kind)]
-        # Python's True and False mean all columns and none; an empty list is refused.
-        pq.write_table(
-            table,
-            temporary,
-            compression="zstd",
-            use_dictionary=others or False,
-            use_byte_stream_split=floats or False,
-        )
+    floats = [leaf for leaf, kind in leaves(table.schema) if pa.types.is_floating(kind)]
+    others = [leaf for leaf, kind in leaves(table.schema) if not pa.types.is_floating(kind)]
+    # Python's True and False mean all columns and none; an empty list is refused.
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        use_dictionary=others or False,
+        use_byte_stream_split=floats or False,
+        write_page_checksum=True,
+    )
 
 
 def leaves(schema: pa.Schema) -> list[tuple[str, pa.DataType]]:
@@ -157,7 +164,7 @@ def read_parquet(path: str | Path) -> pa.Table:
         If the file is absent or is no Parquet file.
     """
     try:
-        return pq.read_table(path, partitioning=None)
+        return pq.read_table(path, partitioning=None, page_checksum_verification=True)
     except FileNotFoundError:
         raise SignfoldError(f"{path}: no such file; run the stage that makes it") from None
     except pa.ArrowInvalid as error:

@@ -1,4 +1,4 @@
-"""Keypoints of a shard: each of its videos from the store, extracted first where it is not there yet."""
+"""Keypoints of a shard: each of its videos from the cache, extracted first where it is not there yet."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from signfold.core.errors import CannotWrite, SignfoldError
 from signfold.core.settings import KeypointSettings
 from signfold.core.skeleton import PART_JOINTS
 from signfold.dataset.index import Sample
-from signfold.keypoints.cache import Cache, file_digest
+from signfold.keypoints.cache import CRASHED, Cache, file_digest
 from signfold.keypoints.holistic import Holistic
+from signfold.keypoints.isolated import Isolated
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,12 @@ def holistic_of(settings: KeypointSettings) -> Holistic:
 
 
 def extract_shard(
-    samples: Sequence[Sample], out: Path, out_videos: Path, store: Cache, settings: KeypointSettings
+    samples: Sequence[Sample],
+    out: Path,
+    out_videos: Path,
+    cache: Cache,
+    settings: KeypointSettings,
+    more_tries: bool = False,
 ) -> None:
     """Write the keypoints of one shard.
 
@@ -37,10 +43,13 @@ def extract_shard(
         Samples of the shard.
     out, out_videos
         Paths of `keypoints/{shard}.parquet`, one row a frame, and `keypoints/{shard}.videos.parquet`, one row a video.
-    store
+    cache
         Cache of extractions.
     settings
         Options of the extraction.
+    more_tries
+        Whether the job will be tried again with more memory: a video that killed its extraction then stops the job,
+        after all others; otherwise it is set aside.
 
     Raises
     ------
@@ -48,25 +57,25 @@ def extract_shard(
         If a video cannot be read from disk, or is bad and `on_bad_video` is `fail`. All other videos of the shard are
         in the cache by then, so that none is extracted twice.
     """
-    extractor = holistic_of(settings)
     clips, failures = [], []
-    for sample in tqdm(samples, desc=out.stem, unit="video", mininterval=1.0):
-        try:
-            sha256, size = file_digest(sample.path)
-            found = store.extraction(sample.path, sha256, extractor)
-        except CannotWrite:
-            raise  # so it would be for each video that follows
-        except (OSError, SignfoldError) as error:
-            failures.append(f"{sample.path}: {error}")
-            continue
-        if found.error:
-            log.warning("%s: %s: %s", sample.path, found.status, found.error)
-        if found.status != "ok" and settings.on_bad_video == "fail":
-            failures.append(f"{sample.path}: {found.status}: {found.error}")
-        clips.append(ShardClip(sample.sample_id, sha256, size, found))
+    with Isolated(holistic_of(settings)) as extractor:
+        for sample in tqdm(samples, desc=out.stem, unit="video", mininterval=1.0):
+            try:
+                sha256, size = file_digest(sample.path)
+                found = cache.extraction(sample.path, sha256, extractor)
+            except CannotWrite:
+                raise  # so it would be for each video that follows
+            except (OSError, SignfoldError) as error:
+                failures.append(f"{sample.path}: {error}")
+                continue
+            if found.error:
+                log.warning("%s: %s: %s", sample.path, found.status, found.error)
+            if (found.status != "ok" and settings.on_bad_video == "fail") or (found.status == CRASHED and more_tries):
+                failures.append(f"{sample.path}: {found.status}: {found.error}")
+            clips.append(ShardClip(sample.sample_id, sha256, size, found))
     if failures:
         raise SignfoldError("\n".join([f"{out.stem}: {len(failures)} videos stop the run:", *failures]))
-    write_shard(clips, out, out_videos, _metadata(extractor))
+    write_shard(clips, out, out_videos, _metadata(extractor.extractor))
 
 
 def _metadata(extractor: Holistic) -> dict[str, Any]:

@@ -6,8 +6,11 @@ Video mode, complexity 1. `holistic_graph` says what is left out, and why that c
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,18 @@ import numpy as np
 
 from signfold.core import versions
 from signfold.core.clip import PARTS, Extraction, Floats, Keypoints, empty_keypoints
-from signfold.core.errors import UnreadableFile
+from signfold.core.errors import SignfoldError, UnreadableFile
 from signfold.core.memory import keep_freed_memory
-from signfold.keypoints import holistic_graph, video
-from signfold.keypoints.mediapipe import mediapipe
+from signfold.keypoints import video
 
 NAME = "mediapipe_holistic"
+# The models of mediapipe's package that find pose and hands.
+MODELS = (
+    "modules/pose_detection/pose_detection.tflite",
+    "modules/pose_landmark/pose_landmark_full.tflite",
+    "modules/holistic_landmark/hand_recrop.tflite",
+    "modules/hand_landmark/hand_landmark_full.tflite",
+)
 # Frames a second at most: a file of a thousand a second is cut before it takes an hour.
 MOST_FPS = 120
 
@@ -51,12 +60,13 @@ class Holistic:
 
         The cap is not among them, so that another one costs only the clips that it cuts (see `accepts`).
         """
+        models = _model_digests()
         return {
             "extractor": NAME,
             "version": versions.EXTRACTOR,
-            "mediapipe": mediapipe.__version__,
+            "mediapipe": version("mediapipe"),
             "decoder": video.DECODER,
-            "models": _model_digests(),
+            "models": models,
             "options": {
                 "model_complexity": 1,
                 "static_image_mode": False,
@@ -74,22 +84,27 @@ class Holistic:
         whole = not len(times) or bool(times[-1] - times[0] <= 1000 * self.max_seconds)
         return whole and len(times) <= self.max_frames
 
-    def extract(self, path: str | Path) -> Extraction:
+    def extract(self, path: str | Path, frame_done: Callable[[], None] = lambda: None) -> Extraction:
         """Find pose and hands in every frame of a video. Never raises for what is in the file.
 
         Parameters
         ----------
         path
             The video. It is decoded and tracked in one pass, by one thread.
+        frame_done
+            Called after every frame.
         """
         keep_freed_memory()
         try:
             with video.opened(path) as opened:
-                return self._track(opened)
+                return self._track(opened, frame_done)
         except UnreadableFile as error:
             return Extraction(empty_keypoints(), "unreadable", str(error))
 
-    def _track(self, opened: video.Video) -> Extraction:
+    def _track(self, opened: video.Video, frame_done: Callable[[], None]) -> Extraction:
+        # Loaded here: the process that waits for the extraction, and readers of the cache, need no MediaPipe.
+        from signfold.keypoints import holistic_graph
+
         times: list[float] = []
         found: list[dict[str, Floats | None]] = []
         pictures = _Pictures()
@@ -107,6 +122,7 @@ class Holistic:
                     # MediaPipe copies what might still be written to.
                     image.flags.writeable = False
                     found.append(_landmarks(solution.process(image)))
+                frame_done()
         width, height = pictures.size
         keypoints = replace(_assemble(*video.settled(times), found), width=width, height=height, fps=opened.fps)
         status, error = _judge(keypoints, pictures, opened, cap)
@@ -166,7 +182,14 @@ def _judge(keypoints: Keypoints, pictures: _Pictures, opened: video.Video, cap: 
 
 @cache
 def _model_digests() -> dict[str, str]:
-    files = [holistic_graph.PACKAGE / name for name in holistic_graph.MODELS]
+    found = find_spec("mediapipe")
+    if found is None or not found.submodule_search_locations:
+        # Without --no-deps, pip would ask for NumPy 1: see envs/README.md.
+        raise SignfoldError(
+            "finding keypoints needs MediaPipe, which is not installed; run: pip install --no-deps mediapipe==0.10.21"
+        )
+    (package,) = found.submodule_search_locations
+    files = [Path(package, name) for name in MODELS]
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 

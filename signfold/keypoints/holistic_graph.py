@@ -8,34 +8,23 @@ computes the same numbers from the same weights in the same order, so that they 
 
 from __future__ import annotations
 
-import os
-import re
 import struct
-import sys
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from signfold.core.clip import PARTS
-from signfold.keypoints.mediapipe import mediapipe
-
-# isort: split
+import mediapipe
 from mediapipe.calculators.core.split_vector_calculator_pb2 import SplitVectorCalculatorOptions
 from mediapipe.framework.calculator_pb2 import CalculatorGraphConfig
 from mediapipe.python import ValidatedGraphConfig
 from mediapipe.python.solution_base import SolutionBase
 from mediapipe.tasks.metadata import schema_py_generated as tflite
 
+from signfold.core.clip import PARTS
+from signfold.keypoints.holistic import MODELS
+
 PACKAGE = Path(mediapipe.__file__).parent
-MODELS = (
-    "modules/pose_detection/pose_detection.tflite",
-    "modules/pose_landmark/pose_landmark_full.tflite",
-    "modules/holistic_landmark/hand_recrop.tflite",
-    "modules/hand_landmark/hand_landmark_full.tflite",
-)
 _GRAPH = "modules/holistic_landmark/holistic_landmark_cpu.binarypb"
 _POSE_MODEL = MODELS[1]
 _OUTPUTS = tuple(f"{part}_landmarks" for part in PARTS)
@@ -59,42 +48,12 @@ def solution(min_detection_confidence: float, min_tracking_confidence: float) ->
         As there.
     """
     given = {"min_detection_confidence": min_detection_confidence, "min_tracking_confidence": min_tracking_confidence}
-    with each_line_once():
-        started = SolutionBase(
-            graph_config=_graph(),
-            side_inputs=_SIDE_INPUTS | {"pose_model": _pose_model()},
-            calculator_params={_PARAMETERS[name]: value for name, value in given.items()},
-            outputs=list(_OUTPUTS),
-        )
-        # Its own thread opens the models, and says so.
-        started._graph.wait_until_idle()
-    return started
-
-
-_said: set[str] = set()
-
-
-@contextmanager
-def each_line_once() -> Iterator[None]:
-    """Keep back what C++ writes to standard error meanwhile, if it was written before: each graph says the same lines.
-
-    Lines that differ in no more than time and process are the same.
-    """
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)
-            kept.seek(0)
-            for line in kept.read().decode(errors="backslashreplace").splitlines():
-                what = re.sub(r"^([A-Z])\d{4} [\d:.]+ +\d+ ", r"\1 ", line)
-                if what not in _said:
-                    _said.add(what)
-                    os.write(2, f"{line}\n".encode())
+    return SolutionBase(
+        graph_config=_graph(),
+        side_inputs=_SIDE_INPUTS | {"pose_model": _pose_model()},
+        calculator_params={_PARAMETERS[name]: value for name, value in given.items()},
+        outputs=list(_OUTPUTS),
+    )
 
 
 @cache

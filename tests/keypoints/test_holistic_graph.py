@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 from signfold.keypoints import holistic_graph
 from signfold.keypoints.holistic_graph import tflite
 
@@ -50,23 +47,3 @@ def operators(model: bytes) -> list[tuple[list[int], list[int]]]:
     graph = tflite.Model.GetRootAs(model).Subgraphs(0)
     each = [graph.Operators(place) for place in range(graph.OperatorsLength())]
     return [(operator.InputsAsNumpy().tolist(), operator.OutputsAsNumpy().tolist()) for operator in each]
-
-
-def test_matplotlib_is_not_loaded_and_stays_usable() -> None:
-    code = (
-        "import sys, signfold.keypoints.extract; assert 'matplotlib' not in sys.modules\n"
-        "import matplotlib; assert matplotlib.__version__"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_what_mediapipe_says_of_each_graph_is_said_once() -> None:
-    code = (
-        "import os; from signfold.keypoints import holistic_graph\n"
-        "for _ in range(3):\n"
-        "    holistic_graph.solution(0.5, 0.5).close()\n"
-        "with holistic_graph.each_line_once():\n"
-        "    os.write(2, b'E0000 00:00:1.5 7 new.cc:1] new\\nE0000 00:00:2.5 8 new.cc:1] new\\n')\n"
-    )
-    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stderr
-    assert said.count("Feedback manager") == said.count("new.cc") == 1

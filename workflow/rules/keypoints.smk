@@ -22,6 +22,9 @@ rule keypoints:
     resources:
         mem_mb=growing(2000),
         runtime=growing(240),
+        attempt=lambda wildcards, attempt: attempt,
+        # As many as the profile has retries, and one: profiles/slurm says how many.
+        tries=1,
     params:
         state=of_shard(lambda dataset, shard: dataset.shard_state(shard)),
         shards=settings("shards"),

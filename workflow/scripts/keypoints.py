@@ -17,4 +17,5 @@ with job(snakemake.log[0], snakemake.threads):
         Path(snakemake.output.videos),
         Cache(Path(snakemake.config["cache"])),
         KeypointSettings(**snakemake.params.keypoints),
+        more_tries=snakemake.resources.attempt < snakemake.resources.tries,
     )
