@@ -144,7 +144,8 @@ def _upright(frame: Any) -> Image:
         raise UnreadableFile(f"pictures of {frame.width}×{frame.height} pixels, more than 7680×4320; scale it down")
     image = frame.to_ndarray(format="rgb24", interpolation="BICUBIC")
     turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+    # MediaPipe takes whole rows only; FFmpeg pads those of widths that are no multiple of 8.
+    return np.ascontiguousarray(np.rot90(image, turns))
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from signfold.dataset import index
 from signfold.keypoints import holistic
 from signfold.keypoints.cache import Cache, cache_usage, file_digest
 from signfold.keypoints.extract import extract_shard
+from signfold.keypoints.isolated import Isolated
 from signfold.synth import SynthSettings
 from signfold.synth.render import render
 
@@ -174,13 +175,13 @@ def test_metadata_says_what_made_it(dataset: Path) -> None:
 def count_extractions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Record which files the extractor is really run on."""
     extracted: list[str] = []
-    extract = holistic.Holistic.extract
+    extract = Isolated.extract
 
-    def counting(self: holistic.Holistic, path: Path) -> Extraction:
+    def counting(self: Isolated, path: Path) -> Extraction:
         extracted.append(Path(path).name)
         return extract(self, path)
 
-    monkeypatch.setattr(holistic.Holistic, "extract", counting)
+    monkeypatch.setattr(Isolated, "extract", counting)
     return extracted
 
 
@@ -209,18 +210,18 @@ def test_a_kill_in_the_middle_of_a_shard_loses_the_video_in_hand_alone(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extracted = count_extractions(monkeypatch)
-    counting = holistic.Holistic.extract
+    counting = Isolated.extract
 
-    def killed_at_the_second(self: holistic.Holistic, path: Path) -> Extraction:
+    def killed_at_the_second(self: Isolated, path: Path) -> Extraction:
         if len(extracted) == 1:
             raise KeyboardInterrupt
         return counting(self, path)
 
-    monkeypatch.setattr(holistic.Holistic, "extract", killed_at_the_second)
+    monkeypatch.setattr(Isolated, "extract", killed_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         run(dataset)
     assert not list((dataset.parent / "out").glob("0*.parquet"))
-    monkeypatch.setattr(holistic.Holistic, "extract", counting)
+    monkeypatch.setattr(Isolated, "extract", counting)
     run(dataset)
     assert sorted(extracted) == ["a.mp4", "b.mp4", "empty.mp4"]
 
