@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -127,9 +128,13 @@ def pretrained(tmp_path: Path) -> tuple[Example, Example]:
     run(old, dataset="old")
     edit(new, lambda row: row.update(sha256=row["sha256"][::-1], signer=f"new {row['signer']}"))
     for path in new.tensors:
-        table = files.read_parquet(path.with_suffix(".parquet"))
-        digests = [value[::-1] for value in table["sha256"].to_pylist()]
-        index = table.column_names.index("sha256")
-        metadata = files.read_metadata(path.with_suffix(".parquet"))
-        files.write_parquet(table.set_column(index, "sha256", [digests]), path.with_suffix(".parquet"), metadata)
+        rewrite_digests(path.with_suffix(".parquet"), lambda digest: digest[::-1])
     return old, new
+
+
+def rewrite_digests(path: Path, change: Callable[[str], str]) -> None:
+    """Change the content digests of a shard's table."""
+    table = files.read_parquet(path)
+    digests = [change(value) for value in table["sha256"].to_pylist()]
+    index = table.column_names.index("sha256")
+    files.write_parquet(table.set_column(index, "sha256", [digests]), path, files.read_metadata(path))

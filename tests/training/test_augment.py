@@ -1,4 +1,4 @@
-"""Promises of variation: what is missing stays so, and a sample's draws are its own."""
+"""Promises of augmentation: missing joints stay missing, and random numbers depend on (seed, epoch, sample) alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training_data import CHANNELS, LAYOUT
 from signfold.core.settings import Augmentation
 from signfold.core.skeleton import layout
 from signfold.tensors.channels import pairs
-from signfold.training.augment import augment, mirror, resample
+from signfold.training.augment import Variation, augment, mirror, resample
 
 NAN = np.nan
 ALL = Augmentation(mirror=True)
@@ -23,7 +23,7 @@ STILL = Augmentation(0, 0, 0, 0, 0)
 
 def vary(x: np.ndarray, index: list[int] | None = None, settings: Augmentation = ALL, epoch: int = 0) -> np.ndarray:
     rows = np.arange(len(x)) if index is None else np.array(index)
-    return augment(x, rows, seed=3, epoch=epoch, settings=settings, channels=CHANNELS, layout=LAYOUT)
+    return augment(x, rows, Variation(settings, 3, epoch), CHANNELS, LAYOUT)
 
 
 def clips(count: int = 6) -> np.ndarray:
@@ -57,15 +57,8 @@ def test_wrist_anchored_coordinates_are_vectors_too() -> None:
     assert pairs(("x", "y", "z", "x_wrist", "y_wrist")) == [(0, 1), (3, 4)]
     assert pairs(("x_palm", "y_palm")) == [(0, 1)]
     x = np.concatenate([clips(), 2 * clips()], axis=1)
-    turned = augment(
-        x,
-        np.arange(6),
-        seed=0,
-        epoch=0,
-        settings=Augmentation(noise=0),
-        channels=("x", "y", "x_wrist", "y_wrist"),
-        layout=LAYOUT,
-    )
+    variation = Variation(Augmentation(noise=0), 0, 0)
+    turned = augment(x, np.arange(6), variation, ("x", "y", "x_wrist", "y_wrist"), LAYOUT)
     np.testing.assert_allclose(turned[:, 2:], 2 * turned[:, :2], rtol=1e-5)
 
 
@@ -77,7 +70,7 @@ def test_distances_from_fingertips_are_those_of_the_varied_hand() -> None:
 
     def varied(**options: float) -> np.ndarray:
         settings = replace(STILL, **options)
-        return augment(x, np.arange(6), seed=0, epoch=0, settings=settings, channels=channels, layout=hand)
+        return augment(x, np.arange(6), Variation(settings, 0, 0), channels, hand)
 
     tip = hand.joints.index("right_hand_thumb_tip")
     for options in ({"rotation_deg": 20}, {"scale": 0.3, "shear": 0.2}, {"noise": 0.1, "time_warp": 0.3}):
