@@ -6,14 +6,17 @@ import glob
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
 from signfold.core import files, versions
+from signfold.core.errors import SignfoldError
 from signfold.training.run import Run, State, conditions
 from signfold.training.task import TrainingPaths, TrainingTask
 
@@ -51,6 +54,34 @@ def run_digest(task: TrainingTask, paths: TrainingPaths, tensors: Mapping[str, A
         "version": versions.training(task.model.network),
     }
     return digest(values, [paths.fold, *paths.tensors, *([paths.initial] if paths.initial else [])])
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Lock a checkpoint, so that no two trainings write it; the system releases the lock when the process ends.
+
+    Raises
+    ------
+    SignfoldError
+        If another training holds it, for example one that an earlier run left behind on another node of a cluster.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.with_name(f"{path.name}.lock")
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SignfoldError(
+            f"{path}: another training holds this checkpoint, perhaps one that an earlier run left; wait until it "
+            "has ended, or end it (`squeue --me` or `ps` shows it), then run the same command again"
+        ) from None
+    except (OSError, NotImplementedError) as error:  # some file systems of clusters have no locks
+        log.warning("%s cannot be locked (%s): make sure that no other training uses it", path, error)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+        lock.release()
 
 
 def save_checkpoint(run: Run, state: State, path: Path, identity: str) -> None:

@@ -24,7 +24,7 @@ from signfold.folds.roles import Samples, read_fold
 from signfold.tensors.shards import Shards
 from signfold.training.augment import Variation
 from signfold.training.batches import Batch, load_batches, shuffled
-from signfold.training.checkpoint import load_checkpoint, remove_checkpoint, run_digest, save_checkpoint
+from signfold.training.checkpoint import held, load_checkpoint, remove_checkpoint, run_digest, save_checkpoint
 from signfold.training.optim import lr_schedule
 from signfold.training.outputs import score, write_history, write_outputs
 from signfold.training.run import Run, State, configure_torch, create_run, eval_model
@@ -59,7 +59,7 @@ def train(task: TrainingTask, paths: TrainingPaths, threads: int) -> None:
     fold, shards = read_fold(paths.fold, paths.audit), Shards(paths.tensors)
     for samples in fold.roles.values():
         shards.check(samples)
-    with devices.claimed(devices.names(torch.cuda.device_count())) as gpu:
+    with held(paths.checkpoint), devices.claimed(devices.names(torch.cuda.device_count())) as gpu:
         run = create_run(task, fold, shards, gpu)
         if paths.initial is not None:
             load_initial_weights(run, paths.initial)
@@ -99,7 +99,8 @@ def run_epochs(run: Run, paths: TrainingPaths) -> State:
             "val_top1": val["top1"],
             "seconds": time.monotonic() - start,
         }
-        log.info(" ".join(f"{key} {value:.4g}" for key, value in row.items()))
+        values = " ".join(f"{key} {value:.4g}" for key, value in row.items())
+        log.info("%d of %d epochs: %s", state.epoch + 1, settings.epochs, values)
         if state.end_epoch(row) and run.checkpoint == "best":
             state.best = {name: value.detach().clone() for name, value in run.evaluated.state_dict().items()}
         write_history(paths.out / "history.csv", state.history)

@@ -108,7 +108,8 @@ def test_what_stands_in_the_place_of_a_missing_joint_changes_nothing(training: b
 def test_samples_do_not_influence_each_other_in_evaluation(network: str) -> None:
     model, x = stirred(small(network=network)).eval(), clips(4)
     with torch.no_grad():
-        torch.testing.assert_close(model(x)[1:3], model(x[1:3]), rtol=1e-4, atol=1e-5)
+        whole, part = model(x), model(x[1:3])
+    torch.testing.assert_close(whole[1:3], part, rtol=1e-4, atol=1e-6 * float(whole.abs().max()))
 
 
 @pytest.mark.parametrize("network", list(NETWORKS))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 import torch
 from training_data import Example, example, run, task, weights
 
+from signfold.core.errors import SignfoldError
 from signfold.core.settings import Augmentation, ModelSettings, TrainingSettings
 from signfold.training import checkpoint
 from signfold.training import train as training
@@ -170,3 +173,23 @@ def test_removal_leaves_other_files_alone(tmp_path: Path) -> None:
     checkpoint.remove_checkpoint(tmp_path / "state.pt")
     assert {path.name for path in tmp_path.iterdir()} == {".other.pt.x1.part", "other.pt"}
     checkpoint.remove_checkpoint(tmp_path / "state.pt")
+
+
+def test_two_trainings_never_hold_one_checkpoint(tmp_path: Path) -> None:
+    """The first is another process, such as one that an earlier run left behind; its lock ends with it."""
+    given, settings = example(tmp_path), TrainingSettings(epochs=1, batch_size=8)
+    script = (
+        "import sys, time; from pathlib import Path; from signfold.training import checkpoint\n"
+        "with checkpoint.held(Path(sys.argv[1])): print('has it', flush=True); time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", script, str(given.checkpoint)]
+    other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "has it\n"
+    with pytest.raises(SignfoldError, match="another training holds this checkpoint"):
+        run(given, settings)
+    other.kill()
+    other.wait()
+    run(given, settings)
+    assert (given.out / "metrics.json").exists()
+    assert not list(given.checkpoint.parent.iterdir())

@@ -206,11 +206,11 @@ def test_one_batch_can_be_overfitted(tmp_path: Path) -> None:
     targets = torch.from_numpy(whole.fold.roles["train"].class_id)
     # Labels that have nothing to do with the samples: only learning by heart helps.
     targets[:] = torch.randint(3, targets.shape, generator=torch.Generator().manual_seed(0))
-    for _ in range(60):
+    for _ in range(40):
         state.loss = state.weight = state.correct = 0
         whole.model.train()
         training.train_step(whole, state, batch(whole), 0.005)
-    assert state.loss / state.weight < 0.1
+    assert state.loss / state.weight < 0.2
     assert state.correct == 24
 
 

@@ -127,5 +127,7 @@ def test_what_the_initial_weights_had_seen_is_passed_on(tmp_path: Path) -> None:
         rewrite_digests(path.with_suffix(".parquet"), lambda digest: f"third {digest}")
     metrics = run(third, initial=new.out / "model.safetensors", dataset="third")
     assert metrics["pretrained"] == {"datasets": ["new", "old"], "clips": 72, "namesakes": []}
+    again, roles = example(tmp_path / "again"), {"ann": "test", "dia": "train"}
+    edit(again, lambda row: row.update(role=roles.get(row["signer"], row["role"])))
     with pytest.raises(SignfoldError, match="seen 12 test clips"):
-        run(example(tmp_path / "again"), initial=new.out / "model.safetensors", dataset="x")
+        run(again, initial=new.out / "model.safetensors", dataset="x")
