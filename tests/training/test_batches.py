@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example as case
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -22,12 +23,16 @@ ALL = Augmentation(mirror=True)
 
 
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 3))
+@case(9, 8, 0)
+@case(17, 8, 0)
+@case(18, 8, 0)
 def test_an_epoch_has_every_sample_once_and_no_batch_of_one(count: int, size: int, epoch: int) -> None:
     batches = shuffled(count, size, 0, epoch)
     assert sorted(np.concatenate(batches)) == list(range(count))
     assert all(len(batch) <= size + 1 for batch in batches)
     if size > 1:
         assert len(batches) == 1 or min(map(len, batches)) > 1
+        assert len(batches) == max(1, count // size + (count % size > 1))
 
 
 def test_order_is_fixed_by_seed_and_epoch() -> None:
