@@ -16,7 +16,6 @@ import numpy as np
 from signfold.core import versions
 from signfold.core.clip import PARTS, Extraction, Floats, Keypoints, empty_keypoints
 from signfold.core.errors import UnreadableFile
-from signfold.core.memory import keep_freed_memory
 from signfold.keypoints import holistic_graph, video
 from signfold.keypoints.mediapipe import mediapipe
 
@@ -74,7 +73,6 @@ class Holistic:
         path
             The video. It is decoded and tracked in one pass, by one thread.
         """
-        keep_freed_memory()
         try:
             with video.opened(path) as opened:
                 return self._track(opened)

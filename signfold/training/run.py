@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from signfold.core.memory import keep_freed_memory
 from signfold.core.settings import TrainingSettings
 from signfold.folds.roles import Fold
 from signfold.models.registry import build_network
@@ -102,7 +101,6 @@ def configure_torch(threads: int) -> None:
     # Filling new memory costs 8 % of a step, and only guards against reading what was never written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
-    keep_freed_memory()
 
 
 def create_run(task: TrainingTask, fold: Fold, shards: Shards, gpu: int | None = None) -> Run:
