@@ -18,6 +18,7 @@ import logging
 import os
 import re
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ from signfold.core.settings import (
 )
 from signfold.dataset import manifest
 from signfold.evaluation import fusion
-from signfold.evaluation.intervals import difference
+from signfold.evaluation.intervals import GroupIntervals, Interval
 from signfold.folds.build import SCHEMA
 from signfold.folds.leakage import audit_folds
 from signfold.tensors.build import build_tensors
@@ -51,7 +52,6 @@ from signfold.training.train import train
 
 OUT = Path("results/bench")
 FOLDS = 3
-RESAMPLES, CONFIDENCE = 2000, 0.95
 HAND, TIPS = ["x_palm", "y_palm"], list(TIPS)
 DEFAULT = list(TensorSettings().channels)
 Change = dict[str, dict[str, Any]]  # section of the configuration: keys
@@ -218,13 +218,14 @@ def validated(folder: Path, predictions: list[list[Path]]) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def beside(variant: dict[int, pd.DataFrame], base: dict[int, pd.DataFrame]) -> tuple[float, float, float] | None:
+def beside(variant: dict[int, pd.DataFrame], base: dict[int, pd.DataFrame]) -> Interval | None:
     """Return the difference to the base on the seeds and clips that both have, and its interval over signers."""
     seeds = sorted(variant.keys() & base.keys())
     if not seeds:
         return None
     both = pd.concat([variant[seed].join(base[seed]["right"].rename("right_base"), how="inner") for seed in seeds])
-    return difference(both["right_base"], both["right"], both["signer"], RESAMPLES, CONFIDENCE, 0)
+    clips = both.groupby(level=0).agg({"right": "mean", "right_base": "mean", "signer": "first"})
+    return GroupIntervals.of_clips(clips).difference(clips["right_base"].to_numpy(), clips["right"].to_numpy())
 
 
 def main() -> None:
@@ -255,20 +256,16 @@ def main() -> None:
         for (name, seed), (folder, runs) in waiting.items():
             clips = validated(folder, [[job.result() for job in streams] for streams in runs])
             right.setdefault(name, {})[seed] = clips
-            none = np.zeros(len(clips))
-            top1, low, high = difference(none, clips["right"], clips["signer"], RESAMPLES, CONFIDENCE, 0)
+            top1 = GroupIntervals.of_clips(clips).share(clips["right"].to_numpy())
             shares = clips.groupby("signer")["right"].mean().to_dict()
-            result.setdefault(name, {})[seed] = {"top1": top1, "low": low, "high": high, "by_signer": shares}
+            result.setdefault(name, {})[seed] = {**asdict(top1), "by_signer": shares}
             row = " ".join(f"{signer} {share:.2f}" for signer, share in shares.items())
-            print(f"{name:28} {seed:4} {top1:6.1%} {low:6.1%}–{high:6.1%}  {row}", flush=True)
+            print(f"{name:28} {seed:4} {top1.value:6.1%} {top1.low:6.1%}–{top1.high:6.1%}  {row}", flush=True)
     print(f"\npoints beside {arguments.beside}, on the same seeds")
     for name in [name for name in result if name != arguments.beside]:
         if better := beside(right[name], right.get(arguments.beside, {})):
-            print("{:34} {:+6.1f} {:+6.1f} to {:+.1f}".format(name, *(100 * value for value in better)))
-            result[name]["beside"] = {
-                "variant": arguments.beside,
-                **dict(zip(("points", "low", "high"), better, strict=True)),
-            }
+            print(f"{name:34} {100 * better.value:+6.1f} {100 * better.low:+6.1f} to {100 * better.high:+.1f}")
+            result[name]["beside"] = {"variant": arguments.beside, **asdict(better)}
     files.write_json(OUT / "ablation.json", result)
 
 
