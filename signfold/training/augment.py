@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from signfold.core.settings import Augmentation
 from signfold.core.skeleton import SIDES, Layout
 from signfold.tensors.channels import TIPS, from_tip, pairs
+from signfold.tensors.resample import blend
 
 
 def mirror(x: NDArray[np.float32], channels: Sequence[str], layout: Layout) -> NDArray[np.float32]:
@@ -53,8 +54,7 @@ def resample(x: NDArray[np.float32], positions: NDArray[np.float64]) -> NDArray[
     share = (positions - below).astype(np.float32)[:, None, :, None]
     first = np.take_along_axis(x, below[:, None, :, None], axis=2)
     second = np.take_along_axis(x, above[:, None, :, None], axis=2)
-    between = first + share * (second - first)
-    return np.where(np.isnan(between), np.where(share < 0.5, first, second), between)
+    return blend(first, second, share)
 
 
 @dataclass(frozen=True)

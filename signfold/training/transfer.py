@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from signfold.core.errors import SignfoldError
+from signfold.core.files import read_json
 from signfold.folds.roles import Fold, Samples
 from signfold.models.io import PROVENANCE, read_model
 from signfold.training.run import Run
@@ -65,10 +65,9 @@ def _read_provenance(weights: Path) -> dict[str, Any]:
     path = weights.with_name(PROVENANCE)
     if not path.exists():
         raise SignfoldError(f"{path}: no such file, so {weights} may have seen test clips; copy it from that training")
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != read_model(weights)[1].get("provenance"):
+    if hashlib.sha256(path.read_bytes()).hexdigest() != read_model(weights)[1].get("provenance"):
         raise SignfoldError(f"{path}: differs from the file written with {weights}; restore it, or train again")
-    return json.loads(content)
+    return read_json(path)
 
 
 def load_initial_weights(run: Run, weights: Path) -> None:
