@@ -1,14 +1,14 @@
-"""Which pieces of the recipe help: one change at a time, judged on validation signers, whom no test part knows.
+"""Ablation of the recipe: one change at a time, compared on validation signers; no test part is scored.
 
     python benchmarks/ablation.py results/letters26                 # every variant, seed 0
     python benchmarks/ablation.py results/letters26 base mirror --seeds 0 1 2
     python benchmarks/ablation.py results/letters26 aagcn "aagcn, fp32" --beside aagcn --seeds 0 1 2
 
-Needs the keypoints of a dataset (`snakemake ... --until index folds`). Every signer validates once: in each of three
-folds a third of the signers validate, one is set aside for a test that nobody looks at, and the others train. Each
-variant is the base recipe with the named change; its accuracy is that of the last epoch, pooled over all validation
-signers. The network is a small one: a variant takes minutes on a core. Runs that are done are kept in
-results/bench/ablation, so it can be stopped and goes on. Prints a table, writes results/bench/ablation.json.
+Needs the keypoints of a dataset (`snakemake ... --until index folds`). In each of three folds a third of the signers
+validate, one is left out (the test part, which is not looked at), and the others train, so every signer validates once.
+A variant is the base recipe with the named change; its accuracy is that of the last epoch, pooled over all validation
+signers. The network is small: a variant takes minutes on a core. Finished runs are kept in results/bench/ablation, so
+an interrupted ablation resumes. Prints a table, writes results/bench/ablation.json.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import logging
 import os
 import re
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -40,16 +41,17 @@ from signfold.core.settings import (
 )
 from signfold.dataset import manifest
 from signfold.evaluation import fusion
-from signfold.evaluation.intervals import difference
+from signfold.evaluation.intervals import GroupIntervals, Interval
 from signfold.folds.build import SCHEMA
 from signfold.folds.leakage import audit_folds
 from signfold.tensors.build import build_tensors
 from signfold.tensors.channels import TIPS
-from signfold.training import checkpoint, train
+from signfold.training.checkpoint import digest
+from signfold.training.task import TrainingPaths, TrainingTask
+from signfold.training.train import train
 
 OUT = Path("results/bench")
 FOLDS = 3
-RESAMPLES, CONFIDENCE = 2000, 0.95
 HAND, TIPS = ["x_palm", "y_palm"], list(TIPS)
 DEFAULT = list(TensorSettings().channels)
 Change = dict[str, dict[str, Any]]  # section of the configuration: keys
@@ -62,7 +64,7 @@ BASE: Change = {
 
 
 def recipe(name: str | None = None, **model: str) -> Change:
-    """Return the configuration as it ships, with a recipe's file over it, judged as all others are."""
+    """Return the default configuration, with a recipe's file over it, and the last epoch's weights kept."""
     whole = read_config(HOME / "recipes" / f"{name}.yaml" if name else None)
     last = {"checkpoint": "last", "patience": None}
     return {
@@ -144,8 +146,8 @@ def changed(change: Change) -> Change:
 
 
 def prepared(dataset: Path, settings: dict[str, Any]) -> Path:
-    """Make the tensors of a dataset, and its folds, where they are not there yet; return their folder."""
-    folder = OUT / "ablation" / dataset.name / checkpoint.run_digest({**settings, "version": versions.TENSORS}, [])[:12]
+    """Return the folder of a dataset's tensors and folds for these settings; make them if it does not exist yet."""
+    folder = OUT / "ablation" / dataset.name / digest({**settings, "version": versions.TENSORS})[:12]
     if (folder / "audit.json").exists():
         return folder
     for videos in sorted((dataset / "keypoints").glob("*.videos.parquet")):
@@ -175,31 +177,35 @@ def prepared(dataset: Path, settings: dict[str, Any]) -> Path:
 
 
 def run(folder: Path, fold: str, name: str, stream: str, seed: int, change: Change) -> Path:
-    """Train a variant on a fold, unless that is done; return its predictions."""
+    """Train a variant on a fold, unless it is trained already; return its predictions."""
     version = [*versions.training(change["model"]["network"]), versions.TENSORS]
-    digest = checkpoint.run_digest({**change, "version": version}, [])
-    identity = f"{re.sub('[^a-z0-9]+', '-', name.lower())}-{digest[:8]}"
+    identity = f"{re.sub('[^a-z0-9]+', '-', name.lower())}-{digest({**change, 'version': version})[:8]}"
     out = folder.parent / "runs" / identity / stream / f"seed-{seed}" / fold
     if not (out / "metrics.json").exists():
         logging.disable()
-        train.train(
-            folder / "folds" / f"{fold}.parquet",
-            sorted((folder / "tensors").glob("*.npy")),
-            out,
-            stream=stream,
-            settings=TrainingSettings(**change["training"]),
-            augmentation=Augmentation(**change["augmentation"]),
-            model_settings=ModelSettings(**change["model"]),
-            seed=seed,
-            threads=1,
+        training, augmentation = TrainingSettings(**change["training"]), Augmentation(**change["augmentation"])
+        task = TrainingTask(folder.parent.name, stream, seed, training, augmentation, ModelSettings(**change["model"]))
+        paths = TrainingPaths(
+            fold=folder / "folds" / f"{fold}.parquet",
+            tensors=sorted((folder / "tensors").glob("*.npy")),
             audit=folder / "audit.json",
+            out=out,
             checkpoint=out / "state.pt",
         )
+        train(task, paths, threads=1)
     return out / "predictions.parquet"
 
 
 def validated(folder: Path, predictions: list[list[Path]]) -> pd.DataFrame:
-    """Return for each clip by whom it is, and whether the fused streams (2:2:1:1, a list for each fold) are right."""
+    """Return each validation clip's signer, and whether the streams, fused 2:2:1:1, are right.
+
+    Parameters
+    ----------
+    folder
+        From `prepared`.
+    predictions
+        The streams' `predictions.parquet`, a list for each fold.
+    """
     signer = files.read_parquet(folder / "items.parquet").to_pandas().set_index("sample_id")["signer"]
     parts = []
     for streams in predictions:
@@ -212,21 +218,22 @@ def validated(folder: Path, predictions: list[list[Path]]) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def beside(variant: dict[int, pd.DataFrame], base: dict[int, pd.DataFrame]) -> tuple[float, float, float] | None:
-    """Return by how much a variant is better on the seeds and clips that both have, and its interval over signers."""
+def beside(variant: dict[int, pd.DataFrame], base: dict[int, pd.DataFrame]) -> Interval | None:
+    """Return the difference to the base on the seeds and clips that both have, and its interval over signers."""
     seeds = sorted(variant.keys() & base.keys())
     if not seeds:
         return None
     both = pd.concat([variant[seed].join(base[seed]["right"].rename("right_base"), how="inner") for seed in seeds])
-    return difference(both["right_base"], both["right"], both["signer"], RESAMPLES, CONFIDENCE, 0)
+    clips = both.groupby(level=0).agg({"right": "mean", "right_base": "mean", "signer": "first"})
+    return GroupIntervals.of_clips(clips).difference(clips["right_base"].to_numpy(), clips["right"].to_numpy())
 
 
 def main() -> None:
-    """Train what is missing, print and write."""
+    """Train what is missing, print the tables and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("variants", nargs="*", default=list(VARIANTS))
-    parser.add_argument("--beside", default="base", help="the variant that the others are compared with")
+    parser.add_argument("--beside", default="base", help="variant that the others are compared with")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--streams", nargs="*", default=["joint"])
     parser.add_argument("--processes", type=int, default=os.cpu_count())
@@ -249,20 +256,16 @@ def main() -> None:
         for (name, seed), (folder, runs) in waiting.items():
             clips = validated(folder, [[job.result() for job in streams] for streams in runs])
             right.setdefault(name, {})[seed] = clips
-            none = np.zeros(len(clips))
-            top1, low, high = difference(none, clips["right"], clips["signer"], RESAMPLES, CONFIDENCE, 0)
+            top1 = GroupIntervals.of_clips(clips).share(clips["right"].to_numpy())
             shares = clips.groupby("signer")["right"].mean().to_dict()
-            result.setdefault(name, {})[seed] = {"top1": top1, "low": low, "high": high, "by_signer": shares}
+            result.setdefault(name, {})[seed] = {**asdict(top1), "by_signer": shares}
             row = " ".join(f"{signer} {share:.2f}" for signer, share in shares.items())
-            print(f"{name:28} {seed:4} {top1:6.1%} {low:6.1%}–{high:6.1%}  {row}", flush=True)
+            print(f"{name:28} {seed:4} {top1.value:6.1%} {top1.low:6.1%}–{top1.high:6.1%}  {row}", flush=True)
     print(f"\npoints beside {arguments.beside}, on the same seeds")
     for name in [name for name in result if name != arguments.beside]:
         if better := beside(right[name], right.get(arguments.beside, {})):
-            print("{:34} {:+6.1f} {:+6.1f} to {:+.1f}".format(name, *(100 * value for value in better)))
-            result[name]["beside"] = {
-                "variant": arguments.beside,
-                **dict(zip(("points", "low", "high"), better, strict=True)),
-            }
+            print(f"{name:34} {100 * better.value:+6.1f} {100 * better.low:+6.1f} to {100 * better.high:+.1f}")
+            result[name]["beside"] = {"variant": arguments.beside, **asdict(better)}
     files.write_json(OUT / "ablation.json", result)
 
 

@@ -1,15 +1,14 @@
-"""How fast the network trains and predicts: the plain AAGCN in eager fp32 beside signfold's, in one run.
+"""Speed of training and prediction: signfold's networks beside a plain AAGCN in eager fp32, in one run.
 
     python benchmarks/training.py            # some minutes on two cores
 
-All have T = 80 frames, V = 46 joints, the published width and 226 classes: 3.9 million parameters, 1.3 million for the
-lighter one. The plain one is written as the papers' equations and code have it: (N, C, T, V), a convolution for each of
-the three subsets, each attention multiplied out, AdamW, in fp32, as torch comes. signfold's run as
-`signfold.training.train` does, in bfloat16 where the processor multiplies it, and in fp32 too. Each has its process;
-they take turns, so that whatever else the machine does meets all; the ratios are medians over the turns. After
-them, an epoch's batches of 40,000 such clips are read from their files, in random order and varied as by default: how
-many a second, and how much memory of its own the process has more at the end (the files' pages are the system's, to be
-taken back). Prints a table, writes results/bench/training.json.
+All have T = 80 frames, V = 46 joints, the published width and 226 classes: 3.9 million parameters, the light network
+1.3 million. The plain network is written as in the papers and their code: (N, C, T, V), a convolution for each of the
+three subsets, each attention multiplied out, AdamW, fp32, torch's defaults. signfold's networks run as in training, in
+bfloat16 if the processor has it, and AAGCN in fp32 too. Each runs in its own process, and they take turns, so other
+load on the machine affects all; ratios are medians over the turns. Then an epoch's batches of 40,000 such clips are
+read in random order with the default augmentation: samples/s, and the growth of the process's memory without mapped
+files. Prints a table, writes results/bench/training.json.
 """
 
 from __future__ import annotations
@@ -30,25 +29,28 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from signfold.core.files import write_json, write_parquet
-from signfold.core.settings import TrainingSettings
+from signfold.core.settings import Augmentation, ModelSettings, TrainingSettings
 from signfold.core.skeleton import layout
 from signfold.folds.roles import Samples
-from signfold.models.aagcn import BLOCKS, parameter_count
+from signfold.models.aagcn import BLOCKS
 from signfold.models.graph import spatial_partition
-from signfold.models.layers import KERNEL, SUBSETS
+from signfold.models.layers import SUBSETS, TEMPORAL_KERNEL
+from signfold.models.registry import build_network, parameter_count
 from signfold.tensors.shards import Shards
+from signfold.training.augment import Variation
 from signfold.training.batches import load_batches, shuffled
 from signfold.training.optim import configure_optimiser, precision
+from signfold.training.run import configure_torch
 
 OUT = Path("results/bench/training.json")
 FRAMES, CHANNELS, CLASSES, BATCH = 80, 4, 226, 16
 LAYOUT = layout("hands_arms_46")
-ABOUT = {"layout": LAYOUT.name, "channels": ["x", "y", "z"][: CHANNELS - 1]}  # of the tensors: all but the mask
+ABOUT = {"layout": LAYOUT.name, "channels": ["x", "y", "z"][: CHANNELS - 1]}  # metadata of the tensors
 TURNS, STEPS = {"train": 5, "infer": 7}, 3
 CLIPS, SHARDS = 40_000, 20
-# Who takes turns; what their figures' keys begin with, and what they are called.
+# The networks that take turns; the prefix of their figures' keys, and their title.
 WAYS = ("plain", "ours", "fp32", "light")
-COMPARED = {"ours": ("", "the same network"), "fp32": ("fp32_", "in fp32"), "light": ("light_", "the lighter one")}
+COMPARED = {"ours": ("", "the same network"), "fp32": ("fp32_", "in fp32"), "light": ("light_", "the light network")}
 
 
 class PlainBlock(nn.Module):
@@ -65,9 +67,9 @@ class PlainBlock(nn.Module):
         self.down = _plain_convolution(c_in, c_out, 1, 1) if c_in != c_out else nn.Identity()
         kernel = joints if joints % 2 else joints - 1
         self.spatial = nn.Conv1d(c_out, 1, kernel, padding=kernel // 2)
-        self.temporal_attention = nn.Conv1d(c_out, 1, KERNEL, padding=KERNEL // 2)
+        self.temporal_attention = nn.Conv1d(c_out, 1, TEMPORAL_KERNEL, padding=TEMPORAL_KERNEL // 2)
         self.squeeze, self.channel = nn.Linear(c_out, c_out // 2), nn.Linear(c_out // 2, c_out)
-        self.temporal = _plain_convolution(c_out, c_out, KERNEL, stride)
+        self.temporal = _plain_convolution(c_out, c_out, TEMPORAL_KERNEL, stride)
         self.first = first
         same = c_in == c_out and stride == 1
         self.residual = nn.Identity() if same or first else _plain_convolution(c_in, c_out, 1, stride)
@@ -116,11 +118,7 @@ class Plain(nn.Module):
 
 
 def worker(way: str) -> None:
-    """Do some steps for each line that comes in, `train` or `infer`, and say what they took: wall and CPU seconds."""
-    from signfold.core.settings import ModelSettings
-    from signfold.models.io import build_network
-    from signfold.training import train
-
+    """Do some steps for each line of standard input, `train` or `infer`, and print their wall and CPU seconds."""
     torch.manual_seed(0)
     settings, device = TrainingSettings(precision="fp32" if way == "fp32" else "auto"), torch.device("cpu")
     dtype = torch.float32
@@ -128,7 +126,7 @@ def worker(way: str) -> None:
         model: nn.Module = Plain()
         optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3)
     else:
-        train.configure_torch(torch.get_num_threads())
+        configure_torch(torch.get_num_threads())
         dtype = precision(settings, device)
         model = build_network(ABOUT, CLASSES, ModelSettings("light" if way == "light" else "aagcn"))
         optimiser = configure_optimiser(model, settings)
@@ -155,7 +153,7 @@ def worker(way: str) -> None:
     print(json.dumps({"parameters": parameter_count(model), "precision": str(dtype)}), flush=True)
     for line in sys.stdin:
         step = steps[line.strip()]
-        step()  # after the others' turns the caches are cold: in training, step follows step
+        step()  # warms the caches after the other networks' turns
         wall, cpu = time.perf_counter(), time.process_time()
         for _ in range(STEPS):
             step()
@@ -163,13 +161,13 @@ def worker(way: str) -> None:
 
 
 def own_memory() -> int:
-    """Return this process's memory in bytes, without pages of mapped files."""
+    """Return this process's memory in bytes, without mapped files."""
     memory = psutil.Process().memory_info()
     return memory.rss - memory.shared
 
 
 def loader(folder: Path) -> dict[str, float]:
-    """Read an epoch of clips, laid down in `folder`: clips a second, and MB of memory that stay with the process."""
+    """Read an epoch of clips that are written to `folder` first: clips/s, and growth of the memory in MB."""
     random, each = np.random.default_rng(0), CLIPS // SHARDS
     for shard in range(SHARDS):
         path = folder / f"{shard}.npy"
@@ -180,14 +178,14 @@ def loader(folder: Path) -> dict[str, float]:
     samples = Samples(unused, unused, unused, unused, rows, np.ones(CLIPS, np.float32), names, rows)
     order = shuffled(CLIPS, BATCH, 0, 0)
     held, start = own_memory(), time.perf_counter()
-    for _ in load_batches(shards, samples, order, "joint", (TrainingSettings(), 0, 0)):
+    for _ in load_batches(shards, samples, order, "joint", Variation(Augmentation(), 0, 0)):
         pass
     seconds = time.perf_counter() - start
     return {"loader_samples_s": CLIPS / seconds, "loader_growth_mb": (own_memory() - held) / 1e6}
 
 
 def main() -> None:
-    """Let all take turns, print and write."""
+    """Let all networks take turns, print the table and write the figures."""
     workers = {
         way: subprocess.Popen(
             [sys.executable, __file__, "--worker", way], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -233,7 +231,7 @@ def main() -> None:
             print(f"  {title}: {result[f'{name}{kind}_speedup']:.2f} times as fast ({low:.2f} to {high:.2f})")
     print(
         f"batches of {CLIPS:,} clips: samples/s {result['loader_samples_s']:.0f}, {result['loader_over_training']:.0f} "
-        f"times what the lighter one trains; {result['loader_growth_mb']:.0f} MB of memory more at the end"
+        f"times the light network's training; memory grows by {result['loader_growth_mb']:.0f} MB"
     )
 
 

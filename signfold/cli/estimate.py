@@ -26,8 +26,7 @@ from signfold.dataset import index
 from signfold.folds.names import count_groups, fold_names
 from signfold.keypoints.extract import holistic_of
 from signfold.keypoints.holistic import Holistic
-from signfold.models.aagcn import AAGCN
-from signfold.models.graph import spatial_partition
+from signfold.models.registry import build_network
 from signfold.training.optim import precision
 
 # Every clip's keypoints lie in the cache and in its shard.
@@ -127,7 +126,7 @@ def step_seconds(
     places = layout(tensors.layout)
     shape = (settings.batch_size, len(tensors.channels) + 1, tensors.frames, len(places.joints))
     dtype = precision(settings, device)
-    network = AAGCN(spatial_partition(places), shape[1], classes, model).to(device)
+    network = build_network({"layout": tensors.layout, "channels": tensors.channels}, classes, model).to(device)
     clock = time.perf_counter if device.type == "cuda" else time.process_time
     # Several threads spin while they wait for each other, which is processor time too.
     torch.set_num_threads(1)

@@ -1,4 +1,7 @@
-"""Which device a training runs on: no two of them share one. Light, the Snakefile imports it."""
+"""GPUs: how many there are, and a lock on each, so that no two trainings share one.
+
+The Snakefile imports this module: it loads no heavy library.
+"""
 
 from __future__ import annotations
 
@@ -15,35 +18,35 @@ log = logging.getLogger(__name__)
 
 
 def visible(environment: Mapping[str, str]) -> list[str] | None:
-    """Return the names in CUDA_VISIBLE_DEVICES, up to the first that is none; None where it is not set."""
+    """Return the devices in CUDA_VISIBLE_DEVICES, up to the first invalid name, as CUDA does; None if it is not set."""
     value = environment.get("CUDA_VISIBLE_DEVICES")
     if value is None:
         return None
     names = [name.strip() for name in value.split(",")]
-    invalid = [place for place, name in enumerate(names) if not re.match(r"[0-9]|GPU-|MIG-", name)]
+    invalid = [i for i, name in enumerate(names) if not re.match(r"[0-9]|GPU-|MIG-", name)]
     return names[: invalid[0]] if invalid else names
 
 
 def count(devices: Path = Path("/dev"), environment: Mapping[str, str] = os.environ) -> int:
-    """Return how many NVIDIA devices this machine lets its processes use, without asking a library.
+    """Return the number of NVIDIA devices that processes may use, without loading a library.
 
     Parameters
     ----------
     devices
-        Where the driver puts them: `nvidia0`, `nvidia1`, ...
+        Folder of the driver's device files, `nvidia0`, `nvidia1`, ...
     environment
-        With CUDA_VISIBLE_DEVICES, if only some are to be used.
+        Environment variables, of which CUDA_VISIBLE_DEVICES is read.
     """
-    there = sum(bool(re.fullmatch(r"nvidia[0-9]+", path.name)) for path in devices.glob("nvidia*"))
+    present = sum(bool(re.fullmatch(r"nvidia[0-9]+", path.name)) for path in devices.glob("nvidia*"))
     named = visible(environment)
-    if named is None or not there:
-        return there
-    # One device can be several MIG instances.
-    return len(named) if any(name.startswith("MIG-") for name in named) else min(there, len(named))
+    if named is None or not present:
+        return present
+    # A device can have several MIG instances.
+    return len(named) if any(name.startswith("MIG-") for name in named) else min(present, len(named))
 
 
 def names(number: int, environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return what the `number` devices that torch sees are called: by the machine's numbers, or by their own ids."""
+    """Return the names of the first `number` visible devices, in torch's order: numbers on the machine, or UUIDs."""
     return (visible(environment) or [str(index) for index in range(number)])[:number]
 
 
@@ -52,28 +55,28 @@ def claimed(
     found: Sequence[str],
     folder: Path | None = None,
     environment: Mapping[str, str] = os.environ,
-    rest: float = 5.0,
+    pause: float = 5.0,
 ) -> Iterator[int | None]:
-    """Hold one of the devices; wait for one where others hold them all.
+    """Hold the lock of one device; wait while other processes hold all of them.
 
-    A lock that the system takes back when the process ends, however it ends, stands for each device. SLURM may number
-    the devices of a job anew, so locks count within the job: what was given to it is its own.
+    The system releases a lock when its process ends, for whatever reason. SLURM may number the devices of each job from
+    0, so locks are separate for each job.
 
     Parameters
     ----------
     found
-        The devices' names, in torch's order.
+        Names of the devices, in torch's order.
     folder
-        Of the locks: the machine's folder for temporary files.
+        Folder of the lock files; None for the machine's folder of temporary files.
     environment
-        With SLURM_JOB_ID, inside a job.
-    rest
-        Seconds between two looks.
+        Environment variables, of which SLURM_JOB_ID is read.
+    pause
+        Time between two attempts, in seconds.
 
     Yields
     ------
     int or None
-        The device's place among `found`; None where there are none.
+        Index of the device in `found`; None without devices.
     """
     if not found:
         yield None
@@ -85,15 +88,15 @@ def claimed(
     locks = [FileLock(folder / f"{prefix}-{re.sub('[^A-Za-z0-9]', '-', name)}.lock", mode=0o666) for name in found]
     waiting = False
     while True:
-        for place, lock in enumerate(locks):
+        for index, lock in enumerate(locks):
             try:
                 with lock.acquire(timeout=0):
-                    log.info("device %s", found[place])
-                    yield place
+                    log.info("device %s", found[index])
+                    yield index
                     return
             except Timeout:
                 continue
         if not waiting:
-            log.info("waiting: other trainings have all %d devices (%s)", len(found), ", ".join(found))
+            log.info("waiting: other trainings hold all %d devices (%s)", len(found), ", ".join(found))
         waiting = True
-        time.sleep(rest)
+        time.sleep(pause)

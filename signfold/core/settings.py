@@ -166,11 +166,6 @@ class ModelSettings:
     width: Real = option(1.0, "Factor on the channels of all blocks; 1 is the published network.", gt=0, le=16)
     dropout: ShareBelowOne = option(0.0, "Share of the pooled features that is dropped in training.")
 
-    @property
-    def light(self) -> bool:
-        """Whether it is the lighter network."""
-        return self.network == "light"
-
     def channels(self, published: int) -> int:
         """Return the number of channels, a multiple of 8, of a block that has `published` of them in the paper."""
         return max(8, 8 * round(published * self.width / 8))

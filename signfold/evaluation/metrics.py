@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score, recall_score
 
+from signfold.core.ranking import truth_ranks
 from signfold.evaluation.calibration import calibration_error, calibration_table
 
 # With no more classes than this, top-5 is right by definition, and is not reported.
@@ -68,10 +69,7 @@ def score(scores: NDArray[np.floating], truth: NDArray[np.int64]) -> Scored:
 
     Equal scores rank in the order of class ids, so that rank 1 and the prediction (the first of the best) always agree.
     """
-    own = scores[np.arange(len(truth)), truth][:, None]
-    earlier = np.arange(scores.shape[1]) < truth[:, None]
-    rank = 1 + (scores > own).sum(1) + ((scores == own) & earlier).sum(1)
-    return Scored(truth, scores.argmax(1), rank, scores.max(1), scores.shape[1])
+    return Scored(truth, scores.argmax(1), truth_ranks(scores, truth), scores.max(1), scores.shape[1])
 
 
 def point(scored: Scored) -> dict[str, float]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from torch.nn import Module
 from tqdm import tqdm
 
 from signfold.core import versions
@@ -24,7 +25,6 @@ from signfold.evaluation.calibration import at_temperature
 from signfold.evaluation.fusion import fuse
 from signfold.keypoints.cache import Cache, file_digest
 from signfold.keypoints.extract import holistic_of
-from signfold.models.aagcn import AAGCN
 from signfold.models.io import load_model, predict_logits
 from signfold.tensors.build import clip_tensor
 
@@ -50,7 +50,7 @@ class Ensemble:
         no validation clips to fit one.
     """
 
-    networks: Mapping[tuple[str, int], Mapping[str, tuple[AAGCN, dict[str, Any]]]]
+    networks: Mapping[tuple[str, int], Mapping[str, tuple[Module, dict[str, Any]]]]
     labels: Sequence[str]
     glosses: Sequence[str]
     fusion: Mapping[tuple[str, int], Mapping[str, float]]
@@ -102,7 +102,7 @@ def load_ensemble(results: Path) -> Ensemble:
     SignfoldError
         If there are none, or they do not know the same classes or tensors.
     """
-    networks: dict[tuple[str, int], dict[str, tuple[AAGCN, dict[str, Any]]]] = {}
+    networks: dict[tuple[str, int], dict[str, tuple[Module, dict[str, Any]]]] = {}
     for number in range(1, present_seeds(results) + 1):
         for folder in present_models(results, number):
             fold, stream = folder.relative_to(results / "models").parts[:2]

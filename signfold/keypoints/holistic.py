@@ -19,7 +19,6 @@ import numpy as np
 from signfold.core import versions
 from signfold.core.clip import PARTS, Extraction, Floats, Keypoints, empty_keypoints
 from signfold.core.errors import SignfoldError, UnreadableFile
-from signfold.core.memory import keep_freed_memory
 from signfold.keypoints import video
 
 NAME = "mediapipe_holistic"
@@ -94,7 +93,6 @@ class Holistic:
         frame_done
             Called after every frame.
         """
-        keep_freed_memory()
         try:
             with video.opened(path) as opened:
                 return self._track(opened, frame_done)

@@ -2,9 +2,7 @@
 
 Shi, Zhang, Cheng and Lu, "Skeleton-Based Action Recognition with Multi-Stream Adaptive Graph Convolutional Networks",
 IEEE Transactions on Image Processing 29, 2020 (doi 10.1109/TIP.2020.3028207); adaptive graph convolution as in their
-2s-AGCN (CVPR 2019, section 4.1).
-
-The network takes (N, C, T, V): samples, channels, frames, joints. Its layers are in `signfold.models.layers`.
+2s-AGCN (CVPR 2019, section 4.1). The layers are in `signfold.models.layers`.
 """
 
 from __future__ import annotations
@@ -12,27 +10,37 @@ from __future__ import annotations
 import math
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from signfold.core.settings import ModelSettings
-from signfold.models.layers import KERNEL, Attention, Branches, Convolution, DataNorm, GraphConvolution
+from signfold.core.skeleton import Layout
+from signfold.models.graph import spatial_partition
+from signfold.models.layers import TEMPORAL_KERNEL, Attention, Convolution, DataNorm, GraphConvolution
 
-# Channels and temporal stride of the ten blocks (section IV-B of the paper).
+# Output channels and temporal stride of the ten blocks (section IV-B).
 BLOCKS = ((64, 1), (64, 1), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (256, 2), (256, 1), (256, 1))
-# The lighter network's: it halves the frames in its first block too, and ends narrower.
-LIGHT_BLOCKS = ((64, 2), *BLOCKS[1:7], (224, 2), (224, 1), (224, 1))
 
 
 class Block(nn.Module):
-    """Graph convolution, attention, temporal convolution, and a residual around all three."""
+    """Graph convolution, attention, temporal convolution, and a residual around all three.
+
+    Parameters
+    ----------
+    channels_in, channels_out
+        Numbers of channels, C and C'.
+    stride
+        Temporal stride, 1 or 2.
+    adjacency
+        Initial graphs of the three subsets, shape (3, V, V).
+    first
+        Whether it is the network's first block, which has no residual.
+    """
 
     def __init__(self, channels_in: int, channels_out: int, stride: int, adjacency: Tensor, first: bool) -> None:
         super().__init__()
         self.graph = GraphConvolution(channels_in, channels_out, adjacency)
         self.attention = Attention(channels_out, adjacency.shape[-1])
-        self.temporal = Convolution(channels_out, channels_out, KERNEL, stride)
+        self.temporal = Convolution(channels_out, channels_out, TEMPORAL_KERNEL, stride)
         self.first = first
         self.residual: nn.Module = nn.Identity()
         if not first and (channels_in != channels_out or stride != 1):
@@ -44,61 +52,39 @@ class Block(nn.Module):
         y = self.temporal(self.attention(self.graph(x)))
         if self.first:
             return torch.relu_(y)
-        # Every second frame first, then a plain convolution: the same as a strided one, whose backward pass in torch
-        # 2.13 corrupts memory on the CPU for 8 channels in this memory format.
+        # Take every second frame, then convolve: equal to a strided convolution, whose backward pass in torch 2.13
+        # corrupts memory on the CPU for 8 channels in channels-last memory format.
         return torch.relu_(y.add_(self.residual(x[..., :: self.stride])))
 
 
-class LightBlock(nn.Module):
-    """Frames halved where wanted, then graph convolution, attention, branches, and a residual around these.
-
-    A joint that is there in one frame of two counts half, and its mask says so.
-    """
-
-    def __init__(self, channels_in: int, channels_out: int, stride: int, adjacency: Tensor, first: bool) -> None:
-        super().__init__()
-        self.graph = GraphConvolution(channels_in, channels_out, adjacency, light=True)
-        self.attention = Attention(channels_out, adjacency.shape[-1], light=True)
-        self.temporal = Branches(channels_out)
-        self.residual: nn.Module | None = None
-        if not first:
-            self.residual = nn.Identity() if channels_in == channels_out else Convolution(channels_in, channels_out)
-        self.stride = stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, V, T) to (N, C', V, T / stride), rounded up."""
-        if self.stride > 1:
-            x = functional.avg_pool2d(x, (1, self.stride), ceil_mode=True)
-        y = self.temporal(self.attention(self.graph(x)))
-        return torch.relu(y if self.residual is None else y + self.residual(x))
-
-
 class AAGCN(nn.Module):
-    """The network.
+    """The network of the paper, with the mask of missing joints as one more input channel.
 
     Parameters
     ----------
-    adjacency
-        Three subsets of the normalised adjacency, shape (3, V, V): `graph.spatial_partition`.
+    layout
+        Joints and bones, V joints.
     channels
-        C + 1 of the input: coordinates and the mask.
+        Number of coordinate channels, C.
     classes
-        K.
+        Number of classes, K.
     settings
-        Kind of network, width and dropout.
+        Width and dropout.
     """
 
-    def __init__(self, adjacency: NDArray, channels: int, classes: int, settings: ModelSettings | None = None) -> None:
+    block: type[nn.Module] = Block
+    sizes: tuple[tuple[int, int], ...] = BLOCKS
+
+    def __init__(self, layout: Layout, channels: int, classes: int, settings: ModelSettings | None = None) -> None:
         super().__init__()
         settings = settings or ModelSettings()
-        graph = torch.as_tensor(adjacency, dtype=torch.float32)
-        self.norm = DataNorm(channels - 1, graph.shape[-1])
-        kind, sizes = (LightBlock, LIGHT_BLOCKS) if settings.light else (Block, BLOCKS)
+        adjacency = torch.from_numpy(spatial_partition(layout))
+        self.norm = DataNorm(channels, adjacency.shape[-1])
         blocks: list[nn.Module] = []
-        width = channels
-        for published, stride in sizes:
+        width = channels + 1  # the mask
+        for published, stride in self.sizes:
             wider = settings.channels(published)
-            blocks.append(kind(width, wider, stride, graph, first=not blocks))
+            blocks.append(self.block(width, wider, stride, adjacency, first=not blocks))
             width = wider
         self.blocks = nn.Sequential(*blocks)
         self.dropout = nn.Dropout(settings.dropout)
@@ -119,12 +105,7 @@ class AAGCN(nn.Module):
         Tensor
             Shape (N, K).
         """
-        there = x[:, -1:]
-        x = torch.cat([self.norm(x[:, :-1], there), there], 1)
+        mask = x[:, -1:]
+        x = torch.cat([self.norm(x[:, :-1], mask), mask], 1)
         x = x.transpose(2, 3).contiguous(memory_format=torch.channels_last)
         return self.classifier(self.dropout(self.blocks(x).mean((2, 3))))
-
-
-def parameter_count(model: nn.Module) -> int:
-    """Return the number of trainable numbers in `model`."""
-    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

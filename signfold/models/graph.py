@@ -1,4 +1,4 @@
-"""The skeleton as a graph: which joints are neighbours, and on which side of each other."""
+"""The skeleton as a graph: adjacency of the joints and its partition by distance to the root."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ SUBSETS = ("identity", "centripetal", "centrifugal")
 def normalised_adjacency(layout: Layout) -> NDArray[np.float32]:
     """Return the skeleton's adjacency with self-links, each column divided by its sum.
 
-    Features spread as `x @ adjacency`: entry (v, w) is what joint w takes from joint v, so every joint takes the mean
-    over itself and its neighbours (the random-walk normalisation of ST-GCN, Yan et al. 2018, section 3.2).
+    Features are multiplied as `x @ adjacency`: entry (v, w) is the weight of joint v in the output of joint w, which is
+    the mean over w and its neighbours (the random-walk normalisation of ST-GCN, Yan et al. 2018, section 3.2).
+
+    Parameters
+    ----------
+    layout
+        Joints and bones, V joints.
 
     Returns
     -------
@@ -39,18 +44,23 @@ def hops_to_root(layout: Layout) -> NDArray[np.int64]:
 
 
 def spatial_partition(layout: Layout) -> NDArray[np.float32]:
-    """Split the normalised adjacency by where a neighbour lies.
+    """Split the normalised adjacency by the neighbours' distance to the root.
 
-    The spatial configuration partition of ST-GCN (Yan et al. 2018, section 3.3), which AAGCN keeps: joint w takes from
-    itself (identity), from neighbours nearer to the root than itself (centripetal), and from those farther from it
-    (centrifugal). The three subsets sum to `normalised_adjacency`.
+    The spatial configuration partition of ST-GCN (Yan et al. 2018, section 3.3), which AAGCN uses: a joint itself
+    (identity), neighbours nearer to the root (centripetal), and neighbours farther from it (centrifugal). The three
+    subsets sum to `normalised_adjacency`.
+
+    Parameters
+    ----------
+    layout
+        Joints and bones, V joints.
 
     Returns
     -------
     ndarray of float32, shape (3, V, V)
-        Subset, giving joint, taking joint; in the order of `SUBSETS`.
+        Subset (in the order of `SUBSETS`), input joint, output joint.
     """
     adjacency = normalised_adjacency(layout)
     hops = hops_to_root(layout)
-    giver, taker = hops[:, None], hops[None, :]
-    return np.stack([adjacency * (giver == taker), adjacency * (giver < taker), adjacency * (giver > taker)])
+    source, target = hops[:, None], hops[None, :]
+    return np.stack([adjacency * (source == target), adjacency * (source < target), adjacency * (source > target)])

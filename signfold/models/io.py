@@ -1,4 +1,4 @@
-"""A trained model's files: weights, what they mean, and what they have seen."""
+"""The files of a trained model, weights with metadata and provenance, and predictions with it."""
 
 from __future__ import annotations
 
@@ -14,26 +14,21 @@ import safetensors
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from signfold.core import files, versions
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import ModelSettings
 from signfold.core.skeleton import layout
-from signfold.models.aagcn import AAGCN
-from signfold.models.graph import spatial_partition
+from signfold.models.registry import build_network
 from signfold.tensors.streams import masked, stream
 
 PROVENANCE = "provenance.json"
 
 
-def build_network(tensors: Mapping[str, Any], classes: int, settings: ModelSettings) -> AAGCN:
-    """Return a fresh network for tensors with this metadata; its input has one more channel, the mask."""
-    return AAGCN(spatial_partition(layout(tensors["layout"])), len(tensors["channels"]) + 1, classes, settings)
-
-
 def save_model(
     folder: Path,
-    model: AAGCN,
+    model: nn.Module,
     *,
     settings: ModelSettings,
     tensors: Mapping[str, Any],
@@ -41,7 +36,25 @@ def save_model(
     stream: str,
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write `model.safetensors` with all that is needed to use it, and `provenance.json`, into `folder`."""
+    """Write `model.safetensors` with the metadata that prediction needs, and `provenance.json`.
+
+    Parameters
+    ----------
+    folder
+        Folder of the two files.
+    model
+        Trained network.
+    settings
+        Section `model` that it was built with.
+    tensors
+        Metadata of the tensors that it was trained on.
+    labels
+        K labels, by class id.
+    stream
+        One of `STREAMS`.
+    provenance
+        Content of `provenance.json`; the model's metadata hold its digest.
+    """
     files.write_json(folder / PROVENANCE, provenance)
     described = {
         "network": versions.NETWORK[settings.network],
@@ -55,25 +68,25 @@ def save_model(
         "stream": stream,
         "provenance": hashlib.sha256((folder / PROVENANCE).read_bytes()).hexdigest(),
     }
-    # One entry: safetensors writes several in any order, and the same weights would not be the same bytes.
+    # One entry, because safetensors writes several in random order, and equal models should be equal files.
     metadata = {"signfold": json.dumps(described, ensure_ascii=False, sort_keys=True)}
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with files.atomic_write(folder / "model.safetensors") as temporary:
         safetensors.torch.save_file(state, temporary, metadata)
 
 
-def load_model(folder: Path) -> tuple[AAGCN, dict[str, Any]]:
-    """Read a trained model, ready to predict.
+def load_model(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """Read a trained model.
 
     Parameters
     ----------
     folder
-        `models/{fold}/{stream}`.
+        Folder of `model.safetensors`.
 
     Returns
     -------
-    AAGCN
-        In evaluation mode, on the CPU.
+    Module
+        The network in evaluation mode, on the CPU.
     dict
         `model` (its settings), `layout`, `joints`, `channels`, `frames`, `classes` (labels by class id), `stream`,
         `tensors` (metadata of the tensors that it was trained on) and `provenance` (digest of `provenance.json`).
@@ -81,7 +94,7 @@ def load_model(folder: Path) -> tuple[AAGCN, dict[str, Any]]:
     Raises
     ------
     SignfoldError
-        If the folder has no model, or one that is not from here, or of another version.
+        If the file is missing, or was not written by this version of signfold.
     """
     state, metadata = read_model(folder / "model.safetensors")
     model = build_network(metadata["tensors"], len(metadata["classes"]), ModelSettings(**metadata["model"]))
@@ -95,7 +108,7 @@ def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     Raises
     ------
     SignfoldError
-        If it cannot be read, was not written here, or by another version.
+        If the file cannot be read, or was not written by this version of signfold.
     """
     try:
         with safetensors.safe_open(path, framework="pt") as opened:
@@ -105,26 +118,28 @@ def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         raise SignfoldError(f"{path}: cannot be read as a model ({error}); train it again") from None
     missing = {"network", "model", "channels", "joints", "frames", "classes", "stream", "tensors"} - set(metadata)
     if missing:
-        raise SignfoldError(f"{path}: lacks {', '.join(sorted(missing))}; only models that signfold wrote can be used")
+        raise SignfoldError(
+            f"{path}: has no {', '.join(sorted(missing))} in its metadata; use a model that signfold wrote"
+        )
     made = {"network": metadata["network"], "tensors": metadata["tensors"].get("version")}
     here = {"network": versions.NETWORK.get(metadata["model"].get("network")), "tensors": versions.TENSORS}
     if made != here:
         raise SignfoldError(
-            f"{path}: written by another version of signfold ({made}; this one has {here}), where the same weights "
-            "mean something else; train it again"
+            f"{path}: written by another version of signfold: found {made}, expected {here}; the same weights would "
+            "predict something else; train it again"
         )
     return state, metadata
 
 
-def predict_logits(model: AAGCN, metadata: Mapping[str, Any], tensors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return logits for clips.
+def predict_logits(model: nn.Module, metadata: Mapping[str, Any], tensors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the logits of clips.
 
     Parameters
     ----------
     model, metadata
-        From `load_model`.
+        Network and metadata, as `load_model` returns them.
     tensors
-        From the tensor stage with the same settings (`metadata["tensors"]`), shape (N, C, T, V), NaN where missing.
+        Tensors made with the settings in `metadata["tensors"]`, shape (N, C, T, V), NaN where missing.
 
     Returns
     -------
@@ -133,13 +148,13 @@ def predict_logits(model: AAGCN, metadata: Mapping[str, Any], tensors: NDArray[n
     Raises
     ------
     SignfoldError
-        If channels or joints do not fit.
+        If the numbers of channels or joints differ from the model's.
     """
     expected = (len(metadata["channels"]), len(metadata["joints"]))
     if (tensors.shape[1], tensors.shape[3]) != expected:
         raise SignfoldError(
             f"tensors have {tensors.shape[1]} channels and {tensors.shape[3]} joints; the model expects "
-            f"{expected[0]} and {expected[1]}: make them with the settings that the model names"
+            f"{expected[0]} and {expected[1]}; make them with the settings in the model's metadata"
         )
     x = masked(stream(np.asarray(tensors), metadata["stream"], layout(metadata["layout"])))
     with torch.inference_mode():

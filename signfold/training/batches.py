@@ -1,4 +1,4 @@
-"""A fold's samples, read from memory-mapped tensors and made into batches for the network."""
+"""Batches of a fold's samples, read from memory-mapped tensors."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from signfold.core.settings import Augmentation
 from signfold.folds.roles import Samples
 from signfold.tensors.shards import Shards
 from signfold.tensors.streams import masked, stream
-from signfold.training.augment import augment
+from signfold.training.augment import Variation, augment
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step needs."""
+    """The input of one step."""
 
-    x: NDArray[np.float32]  # (N, C + 1, T, V), the last channel the mask
-    index: NDArray[np.int64]  # (N,), into the role's samples
+    x: NDArray[np.float32]  # (N, C + 1, T, V); the last channel is the mask
+    index: NDArray[np.int64]  # (N,), indices of the role's samples
 
 
 def make_batch(
@@ -29,34 +28,33 @@ def make_batch(
     samples: Samples,
     index: NDArray[np.int64],
     name: str,
-    variation: tuple[Augmentation, int, int] | None = None,
+    variation: Variation | None = None,
 ) -> Batch:
-    """Read samples, vary them, derive the stream, and mask what is missing.
+    """Read samples, augment them, derive the stream, and append the mask.
 
     Parameters
     ----------
     shards
-        Where tensors are.
+        Tensors of the samples.
     samples
-        One role's samples.
+        Samples of one role.
     index
-        Which of them, shape (N,).
+        Indices of the batch's samples, shape (N,).
     name
-        The stream.
+        One of `STREAMS`.
     variation
-        Augmentation, seed and epoch; none for validation and test.
+        Augmentation; None for validation and test.
     """
     x = shards.read(samples.shard[index], samples.row[index])
     if variation is not None:
-        settings, seed, epoch = variation
-        x = augment(x, index, seed=seed, epoch=epoch, settings=settings, channels=shards.channels, layout=shards.layout)
+        x = augment(x, index, variation, shards.channels, shards.layout)
     return Batch(masked(stream(x, name, shards.layout)), index)
 
 
 def shuffled(count: int, size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
-    """Return an epoch's batches of indices: all of 0..count-1 once, in an order that (seed, epoch) fixes.
+    """Return an epoch's batches of the indices 0..count-1, each once, in an order that depends on (seed, epoch) alone.
 
-    A last batch of one would spoil batch norm: its sample joins the batch before.
+    A single last sample joins the batch before: batch norm needs more than one.
     """
     order = np.random.default_rng((seed, epoch)).permutation(count)
     batches = in_order(count, size)
@@ -75,9 +73,9 @@ def load_batches(
     samples: Samples,
     batches: Sequence[NDArray[np.int64]],
     name: str,
-    variation: tuple[Augmentation, int, int] | None = None,
+    variation: Variation | None = None,
 ) -> Iterator[Batch]:
-    """Yield batches, each made in a thread while the one before is in use."""
+    """Yield batches; a thread makes the next one while the current one is in use. Parameters as of `make_batch`."""
     with ThreadPoolExecutor(1) as thread:
         ahead = [thread.submit(make_batch, shards, samples, index, name, variation) for index in batches[:1]]
         for index in batches[1:]:

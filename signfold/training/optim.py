@@ -1,4 +1,4 @@
-"""How the network is trained: the options, the optimiser, and the learning rate at every step."""
+"""Optimiser, learning rate schedule and precision."""
 
 from __future__ import annotations
 
@@ -15,50 +15,54 @@ PLATEAU_FACTOR = 0.1
 
 
 def configure_optimiser(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """Return the optimiser. Decay would pull batch norm to silence and the learned graphs away from the skeleton."""
-    decayed: list[nn.Parameter] = []
-    free: list[nn.Parameter] = []
-    for name, parameter in model.named_parameters():
-        (
-            free if parameter.ndim < 2 or name.endswith(("bias", "adjacency")) or name.startswith("norm.") else decayed
-        ).append(parameter)
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": free, "weight_decay": 0.0}]
-    # One kernel for all parameters: a loop over hundreds of small ones takes longer than the arithmetic.
+    """Return the optimiser, without weight decay for biases, batch norm, attention's α and the learned graphs."""
+    decayed = {name: value for name, value in model.named_parameters() if _decays(name, value)}
+    others = [value for name, value in model.named_parameters() if name not in decayed]
+    groups = [
+        {"params": list(decayed.values()), "weight_decay": settings.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    # Fused: one kernel for all parameters, since a loop over hundreds of small ones takes longer than the arithmetic.
     if settings.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=0.9, nesterov=True, fused=True)
     kind = torch.optim.AdamW if settings.optimiser == "adamw" else torch.optim.Adam
     return kind(groups, lr=settings.learning_rate, fused=True)
 
 
+def _decays(name: str, parameter: nn.Parameter) -> bool:
+    """Return whether a parameter is a weight: decay would pull the learned graphs from the skeleton to 0."""
+    return parameter.ndim > 1 and not name.endswith(("bias", "adjacency")) and not name.startswith("norm.")
+
+
 def lr_schedule(settings: TrainingSettings, progress: float, losses: Sequence[float]) -> float:
-    """Return the learning rate, from nothing but what has happened so far: there is no state to restore.
+    """Return the learning rate, a function of the progress alone, so that resuming needs no scheduler state.
 
     Parameters
     ----------
     settings
-        Highest rate and schedule.
+        Highest learning rate and schedule.
     progress
-        Share of all steps that are done, 0 to 1.
+        Finished share of all steps, 0 to 1.
     losses
         Loss of each finished epoch, for "plateau".
     """
     if settings.schedule == "plateau":
         return settings.learning_rate * PLATEAU_FACTOR ** _plateaus(losses)
-    rise, low = (0.3, 1 / 25) if settings.schedule == "onecycle" else (0.05, 0.0)
-    if progress < rise:
-        share = low + (1 - low) * _smooth(progress / rise)
+    warmup, low = (0.3, 1 / 25) if settings.schedule == "onecycle" else (0.05, 0.0)
+    if progress < warmup:
+        share = low + (1 - low) * _half_cosine(progress / warmup)
     else:
-        share = 1 - _smooth((progress - rise) / (1 - rise))
+        share = 1 - _half_cosine((progress - warmup) / (1 - warmup))
     return settings.learning_rate * max(share, 1e-5)
 
 
-def _smooth(part: float) -> float:
-    """Rise from 0 to 1 along half a cosine."""
+def _half_cosine(part: float) -> float:
+    """Rise from 0 to 1 along half a period of a cosine."""
     return (1 - math.cos(math.pi * part)) / 2
 
 
 def _plateaus(losses: Sequence[float]) -> int:
-    """Count how often the loss went without improvement for longer than the patience."""
+    """Count how often the loss has not improved for more than `PLATEAU_PATIENCE` epochs."""
     count, waited, best = 0, 0, math.inf
     for loss in losses:
         waited = 0 if loss < best else waited + 1
@@ -69,7 +73,7 @@ def _plateaus(losses: Sequence[float]) -> int:
 
 
 def precision(settings: TrainingSettings, device: torch.device) -> torch.dtype:
-    """Return the type that products are computed in: bfloat16 only where the hardware has it, or by demand."""
+    """Return the type of matrix products: bfloat16 if the settings demand it, or the hardware has it, else float32."""
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:

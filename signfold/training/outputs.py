@@ -1,4 +1,4 @@
-"""What training measures, and the files that say it."""
+"""Scores of a training, and the files that it writes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,40 +15,94 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+import signfold
 from signfold.core import files
+from signfold.core.ranking import truth_ranks
 from signfold.folds.roles import Fold
+from signfold.models.io import save_model
+from signfold.models.registry import parameter_count
+from signfold.training.run import Run, State, conditions
 
 COLUMNS = ("epoch", "lr", "train_loss", "train_top1", "val_loss", "val_top1", "seconds")
 
 
 def score(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> dict[str, float]:
-    """Return how well logits (N, K) meet the truth (N,).
+    """Compare logits (N, K) with the true class ids (N,).
 
     Returns
     -------
     dict
-        `top1` and `top5`, 0 to 1, and `loss`, the mean cross-entropy (infinite where it is not a number); all NaN
+        `top1` and `top5`, 0 to 1, and `loss`, the mean cross-entropy (infinite if it is not a number); all NaN
         without samples.
     """
     if not len(truth):
         return {"top1": math.nan, "top5": math.nan, "loss": math.nan}
-    values, targets = torch.from_numpy(logits).double(), torch.from_numpy(truth)
-    loss = functional.cross_entropy(values, targets).item()
-    ranked = values.topk(min(5, values.shape[1]), dim=1).indices == targets[:, None]
+    ranks = truth_ranks(logits, truth)
+    loss = functional.cross_entropy(torch.from_numpy(logits).double(), torch.from_numpy(truth)).item()
     return {
-        "top1": ranked[:, 0].double().mean().item(),
-        "top5": ranked.any(1).double().mean().item(),
+        "top1": float((ranks == 1).mean()),
+        "top5": float((ranks <= 5).mean()),
         "loss": math.inf if math.isnan(loss) else loss,
     }
 
 
-def jsonable(scores: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float | None]]:
-    """Return the scores of each role with null for what is no finite number, which JSON does not have."""
+def write_outputs(
+    out: Path, run: Run, state: State, logits: Mapping[str, NDArray[np.float32]], provenance: Mapping[str, Any]
+) -> None:
+    """Write the model, its history, its predictions and its metrics.
+
+    Parameters
+    ----------
+    out
+        Folder of the files.
+    run, state
+        A finished training, with the chosen weights.
+    logits
+        Logits of the roles val and test, each of shape (N, K).
+    provenance
+        Content of `provenance.json`.
+    """
+    save_model(
+        out,
+        run.evaluated,
+        settings=run.task.model,
+        tensors=run.shards.metadata,
+        labels=run.fold.labels,
+        stream=run.task.stream,
+        provenance=provenance,
+    )
+    write_predictions(out / "predictions.parquet", run.fold, logits)
+    write_history(out / "history.csv", state.history)
+    scores = {role: score(logits[role], run.fold.roles[role].class_id) for role in logits}
+    sources = {key: provenance[key] for key in ("initial", "pretrained")}
+    files.write_json(out / "metrics.json", {**describe(run, state), **sources, **finite_or_null(scores)})
+
+
+def describe(run: Run, state: State) -> dict[str, Any]:
+    """Return the content of `metrics.json` except for the scores and the sources of initial weights."""
+    return {
+        "fold": run.fold.name,
+        "stream": run.task.stream,
+        "seed": run.task.seed,
+        "epochs": len(state.history),
+        "best_epoch": state.best_epoch if run.checkpoint == "best" else len(state.history),
+        "select": run.checkpoint,
+        "parameters": parameter_count(run.model),
+        "n_classes": len(run.fold.labels),
+        **{f"n_{role}": len(samples) for role, samples in run.fold.roles.items()},
+        "train_seconds": round(sum(row["seconds"] for row in state.history), 3),
+        **conditions(run),
+        "versions": {"signfold": signfold.__version__, "torch": torch.__version__, "numpy": np.__version__},
+    }
+
+
+def finite_or_null(scores: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float | None]]:
+    """Return the scores with None for NaN and infinity, which JSON does not have."""
     return {role: {k: v if math.isfinite(v) else None for k, v in part.items()} for role, part in scores.items()}
 
 
-def write_predictions(path: Path, fold: Fold, logits: dict[str, NDArray[np.float32]]) -> None:
-    """Write one row for each validation and test sample: sample_id, role, class_id, logits [K]."""
+def write_predictions(path: Path, fold: Fold, logits: Mapping[str, NDArray[np.float32]]) -> None:
+    """Write a row for each validation and test sample: sample_id, role, class_id, logits [K]."""
     parts = [
         pa.table(
             {
@@ -63,7 +118,7 @@ def write_predictions(path: Path, fold: Fold, logits: dict[str, NDArray[np.float
 
 
 def write_history(path: Path, history: Sequence[Mapping[str, float]]) -> None:
-    """Write one line for each finished epoch; empty where nobody validates."""
+    """Write a line for each finished epoch; validation columns are empty without a validation part."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)

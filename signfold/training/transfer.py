@@ -1,9 +1,8 @@
-"""What a network has seen, and initial weights from another network that has not seen the test part."""
+"""Transfer: initial weights from another model, and the record of all clips that a model has seen."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,29 +10,39 @@ from typing import Any
 import numpy as np
 
 from signfold.core.errors import SignfoldError
+from signfold.core.files import read_json
 from signfold.folds.roles import Fold, Samples
-from signfold.models.aagcn import AAGCN
 from signfold.models.io import PROVENANCE, read_model
+from signfold.training.run import Run
 
 
 def provenance_of(fold: Fold, dataset: str, initial: Path | None) -> dict[str, Any]:
-    """Return what a model has seen: its fold's training and validation parts, and all that its initial weights saw.
+    """Return the record of what a model has seen: its training and validation parts, and those of its initial weights.
+
+    Parameters
+    ----------
+    fold
+        Samples of each role.
+    dataset
+        Name of the fold's dataset.
+    initial
+        `model.safetensors` of the initial weights; None for random ones.
 
     Returns
     -------
     dict
-        `sha256` of all clips; `signers`, named within their data set: [dataset, signer]; `datasets`, their names;
-        `initial`, the file that it went on from, or None; `pretrained`: `datasets` and number of `clips` that it has
-        seen besides its fold's, and `namesakes`, test signers whose names other data sets have too; or None.
+        `sha256` of all clips; `signers`, as [dataset, signer]; `datasets`, their names; `initial`, the path of the
+        initial weights, or None; and `pretrained`, None unless other clips than the fold's were seen: `datasets` and
+        number of `clips` of pre-training, and `namesakes`, test signers whose names other datasets have too.
     """
-    seen = _read_provenance(initial) if initial else {"sha256": [], "signers": []}
+    seen = _read_provenance(initial) if initial else {"sha256": [], "signers": [], "datasets": []}
     parts = [fold.roles["train"], fold.roles["val"]]
     own = {str(digest) for part in parts for digest in part.sha256}
     signers = {(dataset, signer) for part in parts for signer in _signers(part)}
     signers |= {(name, signer) for name, signer in seen["signers"]}
     elsewhere = {signer for name, signer in seen["signers"] if name != dataset}
     others = set(seen["sha256"]) - own
-    sources = set(seen.get("datasets", []))
+    sources = set(seen["datasets"])
     pretrained = {
         "datasets": sorted(sources - {dataset} or sources),
         "clips": len(others),
@@ -55,63 +64,61 @@ def _signers(samples: Samples) -> set[str]:
 def _read_provenance(weights: Path) -> dict[str, Any]:
     path = weights.with_name(PROVENANCE)
     if not path.exists():
-        raise SignfoldError(f"{path}: missing, so nobody can tell whether {weights} has seen the test clips")
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != read_model(weights)[1].get("provenance"):
-        raise SignfoldError(
-            f"{path}: is not the one that {weights} was written with; put that one there, or train again"
-        )
-    return json.loads(content)
+        raise SignfoldError(f"{path}: no such file, so {weights} may have seen test clips; copy it from that training")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != read_model(weights)[1].get("provenance"):
+        raise SignfoldError(f"{path}: differs from the file written with {weights}; restore it, or train again")
+    return read_json(path)
 
 
-def start_from(model: AAGCN, weights: Path, *, fold: Fold, tensors: Mapping[str, Any], dataset: str) -> None:
-    """Load initial weights into `model`, all but the classifier.
+def load_initial_weights(run: Run, weights: Path) -> None:
+    """Load initial weights into `run.model`, except for the classifier.
 
     Parameters
     ----------
-    model
-        Freshly built; keeps its own classifier.
+    run
+        Training with a new network.
     weights
-        A `model.safetensors` with its `provenance.json` beside it.
-    fold
-        Whose test part the weights must not have seen.
-    tensors
-        Metadata of the fold's tensors.
-    dataset
-        Name of the fold's data set: signers are compared within one data set only.
+        `model.safetensors`, with its `provenance.json` beside it.
 
     Raises
     ------
     SignfoldError
-        If joints, channels, frames, other settings of the tensors or sizes differ, or if the weights have seen a test
-        clip or a test signer.
+        If the tensors' joints, channels, frames or settings differ, if the sizes of the network differ, or if the
+        weights have seen a clip or (within one dataset) a signer of the test part.
     """
     state, metadata = read_model(weights)
+    _check_tensors(weights, metadata, run.shards.metadata)
+    _check_unseen(weights, run.fold, run.task.dataset)
+    kept = {name: value for name, value in state.items() if not name.startswith("classifier.")}
+    own = run.model.state_dict()
+    for name, value in kept.items():
+        if name not in own or own[name].shape != value.shape:
+            raise SignfoldError(
+                f"{weights}: {name} does not fit this network; set the section model as in its training: "
+                f"{metadata['model']}"
+            )
+    run.model.load_state_dict(own | kept)
+
+
+def _check_tensors(weights: Path, metadata: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
+    """Raise unless the weights were trained on tensors of the same joints, channels, frames and settings."""
     for key in ("joints", "channels", "frames"):
         if metadata[key] != tensors[key]:
             raise SignfoldError(
                 f"{weights}: trained on {key} {metadata[key]}, but the tensors have {tensors[key]}; set the section "
-                "tensors as it was"
+                "tensors as in its training"
             )
-    made, wanted = metadata["tensors"].get("settings", {}), tensors.get("settings", {})
-    for key in sorted({*made, *wanted}):
-        if made.get(key) != wanted.get(key):
+    trained, present = metadata["tensors"].get("settings", {}), tensors.get("settings", {})
+    for key in sorted({*trained, *present}):
+        if trained.get(key) != present.get(key):
             raise SignfoldError(
-                f"{weights}: trained on tensors with {key} {made.get(key)!r}, but these have {wanted.get(key)!r}; set "
-                f"tensors.{key} as it was"
+                f"{weights}: trained on tensors with {key} {trained.get(key)!r}, but these have {present.get(key)!r}; "
+                f"set tensors.{key} as in its training"
             )
-    _check_unseen(weights, fold, dataset)
-    kept = {name: value for name, value in state.items() if not name.startswith("classifier.")}
-    own = model.state_dict()
-    for name, value in kept.items():
-        if name not in own or own[name].shape != value.shape:
-            raise SignfoldError(
-                f"{weights}: {name} does not fit this network; set the section model as it was: {metadata['model']}"
-            )
-    model.load_state_dict(own | kept)
 
 
 def _check_unseen(weights: Path, fold: Fold, dataset: str) -> None:
+    """Raise if the weights have seen a clip or a signer of the fold's test part."""
     seen = _read_provenance(weights)
     test = fold.roles["test"]
     clips = test.sample_id[np.isin(test.sha256.astype(str), seen["sha256"])]

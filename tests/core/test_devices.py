@@ -1,4 +1,4 @@
-"""Promises of devices: trainings at the same time never share one, and none is needed."""
+"""Promises of devices: trainings never share one, wait for one, and run without any."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_each_claims_its_own_and_the_third_waits(tmp_path: Path) -> None:
     taken: list[int | None] = []
 
     def third() -> None:
-        with devices.claimed(["0", "1"], tmp_path, {}, rest=0.01) as place:
+        with devices.claimed(["0", "1"], tmp_path, {}, pause=0.01) as place:
             taken.append(place)
 
     with devices.claimed(["0", "1"], tmp_path, {}) as first:
@@ -108,7 +108,7 @@ def test_a_killed_training_leaves_its_device(tmp_path: Path) -> None:
     assert process.stdout.readline() == "has it\n"
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    with devices.claimed(["0"], tmp_path, {}, rest=0.01) as place:
+    with devices.claimed(["0"], tmp_path, {}, pause=0.01) as place:
         assert place == 0
 
 

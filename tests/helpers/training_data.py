@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 from signfold.core import files, versions
 from signfold.core.settings import Augmentation, ModelSettings, TrainingSettings
 from signfold.core.skeleton import layout
+from signfold.training.task import TrainingPaths, TrainingTask
 from signfold.training.train import train
 
 LAYOUT = layout("hands_body_27")
@@ -35,14 +37,9 @@ class Example:
     out: Path
     checkpoint: Path
 
-    def arguments(self) -> dict[str, Any]:
-        return {
-            "fold_file": self.fold,
-            "tensors": self.tensors,
-            "audit": self.audit,
-            "out": self.out,
-            "checkpoint": self.checkpoint,
-        }
+    def paths(self, **changes: Path | None) -> TrainingPaths:
+        """Return the files of a training on this fold, with `changes`."""
+        return TrainingPaths(**(vars(self) | changes))
 
 
 def example(folder: Path, takes: int = 4, rows: list[dict[str, Any]] | None = None, channels=CHANNELS) -> Example:
@@ -102,10 +99,14 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 def run(given: Example, settings: TrainingSettings = SHORT, **changes: Any) -> dict[str, Any]:
     """Train, and return the metrics."""
-    options = {"stream": "joint", "augmentation": Augmentation(), "model_settings": TINY, "seed": 0, "threads": 1}
-    options |= {**given.arguments(), **changes}
-    train(settings=settings, **options)
-    return json.loads((options["out"] / "metrics.json").read_text())
+    paths = given.paths(**{key: changes.pop(key) for key in ("audit", "initial", "tensorboard") if key in changes})
+    train(task(training=settings, **changes), paths, threads=1)
+    return json.loads((paths.out / "metrics.json").read_text())
+
+
+def task(**changes: Any) -> TrainingTask:
+    """Return the task of a tiny network, with `changes`."""
+    return replace(TrainingTask("mine", "joint", 0, SHORT, Augmentation(), TINY), **changes)
 
 
 def weights(given: Example) -> bytes:
@@ -127,9 +128,13 @@ def pretrained(tmp_path: Path) -> tuple[Example, Example]:
     run(old, dataset="old")
     edit(new, lambda row: row.update(sha256=row["sha256"][::-1], signer=f"new {row['signer']}"))
     for path in new.tensors:
-        table = files.read_parquet(path.with_suffix(".parquet"))
-        digests = [value[::-1] for value in table["sha256"].to_pylist()]
-        index = table.column_names.index("sha256")
-        metadata = files.read_metadata(path.with_suffix(".parquet"))
-        files.write_parquet(table.set_column(index, "sha256", [digests]), path.with_suffix(".parquet"), metadata)
+        rewrite_digests(path.with_suffix(".parquet"), lambda digest: digest[::-1])
     return old, new
+
+
+def rewrite_digests(path: Path, change: Callable[[str], str]) -> None:
+    """Change the content digests of a shard's table."""
+    table = files.read_parquet(path)
+    digests = [change(value) for value in table["sha256"].to_pylist()]
+    index = table.column_names.index("sha256")
+    files.write_parquet(table.set_column(index, "sha256", [digests]), path, files.read_metadata(path))

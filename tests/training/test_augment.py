@@ -1,4 +1,4 @@
-"""Promises of variation: what is missing stays so, and a sample's draws are its own."""
+"""Promises of augmentation: missing joints stay missing, and random numbers depend on (seed, epoch, sample) alone."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from training_data import CHANNELS, LAYOUT
 from signfold.core.settings import Augmentation
 from signfold.core.skeleton import layout
 from signfold.tensors.channels import pairs
-from signfold.training.augment import augment, mirror, resample
+from signfold.training.augment import Variation, augment, mirror, resample
 
 NAN = np.nan
 ALL = Augmentation(mirror=True)
 STILL = Augmentation(0, 0, 0, 0, 0)
+# Two samples: (x, y) of two joints in one frame; then joints and frames that are missing, and the number of values.
+EXPECTED = [[[0.905460, 0.901824], [1.100771, 1.111414]], [[1.019141, 1.027428], [1.115086, 1.110091]]]
+GONE = ([2, 4, 19, 20], [7], 126)
 
 
 def vary(x: np.ndarray, index: list[int] | None = None, settings: Augmentation = ALL, epoch: int = 0) -> np.ndarray:
     rows = np.arange(len(x)) if index is None else np.array(index)
-    return augment(x, rows, seed=3, epoch=epoch, settings=settings, channels=CHANNELS, layout=LAYOUT)
+    return augment(x, rows, Variation(settings, 3, epoch), CHANNELS, LAYOUT)
 
 
 def clips(count: int = 6) -> np.ndarray:
@@ -57,15 +60,8 @@ def test_wrist_anchored_coordinates_are_vectors_too() -> None:
     assert pairs(("x", "y", "z", "x_wrist", "y_wrist")) == [(0, 1), (3, 4)]
     assert pairs(("x_palm", "y_palm")) == [(0, 1)]
     x = np.concatenate([clips(), 2 * clips()], axis=1)
-    turned = augment(
-        x,
-        np.arange(6),
-        seed=0,
-        epoch=0,
-        settings=Augmentation(noise=0),
-        channels=("x", "y", "x_wrist", "y_wrist"),
-        layout=LAYOUT,
-    )
+    variation = Variation(Augmentation(noise=0), 0, 0)
+    turned = augment(x, np.arange(6), variation, ("x", "y", "x_wrist", "y_wrist"), LAYOUT)
     np.testing.assert_allclose(turned[:, 2:], 2 * turned[:, :2], rtol=1e-5)
 
 
@@ -77,7 +73,7 @@ def test_distances_from_fingertips_are_those_of_the_varied_hand() -> None:
 
     def varied(**options: float) -> np.ndarray:
         settings = replace(STILL, **options)
-        return augment(x, np.arange(6), seed=0, epoch=0, settings=settings, channels=channels, layout=hand)
+        return augment(x, np.arange(6), Variation(settings, 0, 0), channels, hand)
 
     tip = hand.joints.index("right_hand_thumb_tip")
     for options in ({"rotation_deg": 20}, {"scale": 0.3, "shear": 0.2}, {"noise": 0.1, "time_warp": 0.3}):
@@ -190,3 +186,97 @@ def test_dropping_changes_no_other_draw_and_depends_on_the_sample_alone() -> Non
     there = ~np.isnan(vary(x, settings=both))
     assert_array_equal(vary(x, settings=both)[there], vary(x)[there])
     assert_array_equal(vary(x, settings=both)[2:4], vary(x[2:4], [2, 3], settings=both))
+
+
+def frame_numbers(count: int = 400, frames: int = 41) -> np.ndarray:
+    """Clips whose x is the number of the frame: resampled, it says which frame was read."""
+    x = np.ones((count, 2, frames, 27), np.float32)
+    x[:, 0] = np.arange(frames, dtype=np.float32)[:, None]
+    return x
+
+
+def test_time_warp_trims_both_ends_and_changes_the_speed_but_never_the_order() -> None:
+    read = vary(frame_numbers(), settings=replace(STILL, time_warp=0.4))[:, 0, :, 0]
+    assert (np.diff(read) > 0).all()
+    # Half of 0.4 of 40 frames at most, at each end, and independently.
+    for cut in (read[:, 0], 40 - read[:, -1]):
+        assert 0 <= cut.min() < 0.1
+        assert 7.9 < cut.max() <= 8
+        assert 3.5 < cut.mean() < 4.5
+    assert abs(np.corrcoef(read[:, 0], read[:, -1])[0, 1]) < 0.15
+    # Relative to its mean, the speed at the start is between 0.6 and 1.4; in the middle it is the opposite.
+    speed = np.diff(read) / ((read[:, -1] - read[:, 0]) / 40)[:, None]
+    assert 0.6 <= speed.min() < 0.62
+    assert 1.38 < speed.max() <= 1.4
+    np.testing.assert_allclose(speed[:, 0] + speed[:, 20], 2, atol=0.02)
+
+
+def matrices(**options: float) -> np.ndarray:
+    """The (2, 2) matrices of 2,000 samples, from where they send (1, 0) and (0, 1)."""
+    x = np.zeros((2000, 2, 1, 27), np.float32)
+    x[:, 0, :, 0] = x[:, 1, :, 1] = 1
+    return vary(x, settings=replace(STILL, **options))[:, :, 0, :2]
+
+
+def test_rotation_is_by_any_angle_up_to_the_largest_to_either_side() -> None:
+    found = matrices(rotation_deg=30.0)
+    angle = np.rad2deg(np.arctan2(found[:, 1, 0], found[:, 0, 0]))
+    expected = np.stack([np.cos(np.deg2rad(angle)), -np.sin(np.deg2rad(angle))], 1)
+    np.testing.assert_allclose(found[:, 0], expected, atol=1e-5)
+    assert -30 <= angle.min() < -29.8
+    assert 29.8 < angle.max() <= 30.001
+    assert abs(angle.mean()) < 1
+
+
+def test_scale_and_shear_are_of_each_axis_by_itself() -> None:
+    for options, of_axis in (({"scale": 0.2}, ((0, 0), (1, 1))), ({"shear": 0.2}, ((0, 1), (1, 0)))):
+        change = matrices(**options) - np.eye(2)
+        first, second = (change[:, i, j] for i, j in of_axis)
+        for values in (first, second):
+            assert -0.2001 <= values.min() < -0.199
+            assert 0.199 < values.max() <= 0.2001
+        assert abs(np.corrcoef(first, second)[0, 1]) < 0.08
+        others = change.copy()
+        for i, j in of_axis:
+            others[:, i, j] = 0
+        assert not others.any()
+
+
+def test_scale_comes_before_rotation() -> None:
+    """A rotated ellipse keeps its axes' lengths: the matrix is rotation times stretch."""
+    both = matrices(rotation_deg=30.0, scale=0.2)
+    turned, scaled = matrices(rotation_deg=30.0), matrices(scale=0.2)
+    np.testing.assert_allclose(both, turned @ scaled, atol=1e-5)
+
+
+def test_noise_is_gaussian_in_every_channel_and_spares_exact_zeros() -> None:
+    x = np.ones((50, 2, 10, 27), np.float32)
+    x[:, 1, :, 5] = 0
+    x[:, :, 2, 6] = NAN
+    change = vary(x, settings=replace(STILL, noise=0.04)) - x
+    assert not change[:, 1, :, 5].any()
+    change[:, 1, :, 5] = NAN
+    kept = change[np.isfinite(change)]
+    assert abs(kept.mean()) < 0.002
+    assert 0.039 < kept.std() < 0.041
+    assert 0.6 < (np.abs(kept) < 0.04).mean() < 0.76
+    assert_array_equal(np.isnan(change[:, :, 2, 6]), True)
+
+
+def test_half_of_the_samples_are_mirrored() -> None:
+    x = np.random.default_rng(0).normal(size=(400, 2, 2, 27)).astype(np.float32)
+    varied, image = vary(x, settings=replace(STILL, mirror=True)), mirror(x, CHANNELS, LAYOUT)
+    turned = (varied == image).all((1, 2, 3))
+    assert_array_equal(varied[~turned], x[~turned])
+    assert 0.4 < turned.mean() < 0.6
+
+
+def test_a_seed_means_the_same_variation_in_every_version() -> None:
+    """Bump versions.TRAIN if this has to change: results of the same settings are then others."""
+    x = np.ones((2, 2, 3, 27), np.float32)
+    found = vary(x, [5, 6], settings=Augmentation(mirror=True))[:, :, 1, :2]
+    np.testing.assert_allclose(found, EXPECTED, rtol=1e-4)
+    drops = replace(STILL, joint_dropout=0.1, frame_dropout=0.1, hand_dropout=1.0)
+    gone = np.isnan(vary(np.ones((1, 2, 8, 27), np.float32), [7], drops))
+    joints, frames = (np.flatnonzero(gone[0, 0].all(axis)).tolist() for axis in (0, 1))
+    assert (joints, frames, int(gone.sum())) == GONE

@@ -1,22 +1,22 @@
-"""Promises of training that is killed: a rerun goes on, and ends as though nothing had happened."""
+"""Promises of checkpoints: an interrupted training resumes, and ends with the same bits as one without interruption."""
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from training_data import Example, example, run, weights
+from training_data import Example, example, run, task, weights
 
 from signfold.core.errors import SignfoldError
-from signfold.core.settings import TrainingSettings
+from signfold.core.settings import Augmentation, ModelSettings, TrainingSettings
 from signfold.training import checkpoint
 from signfold.training import train as training
 
@@ -102,16 +102,18 @@ def test_killed_for_real_at_any_moment_it_ends_with_the_same_bits(tmp_path: Path
         assert not list(given.checkpoint.parent.iterdir()), "of a kill in a checkpoint, nothing stays either"
 
 
-def test_going_on_under_other_conditions_is_said(
+def test_resuming_under_other_conditions_is_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     given = example(tmp_path)
     assert killed_at(given, TrainingSettings(epochs=2, batch_size=8), "after a step", 4, 0.0)
-    found = training.conditions
-    monkeypatch.setattr(training, "conditions", lambda run: {**found(run), "threads": 64})
+    found = checkpoint.conditions
+    monkeypatch.setattr(checkpoint, "conditions", lambda run: {**found(run), "threads": 64})
     with caplog.at_level("WARNING"):
         run(given, TrainingSettings(epochs=2, batch_size=8))
-    assert re.search("going on with .*'threads': 64.* after .*'threads': 1.*: not the same to the bit", caplog.text)
+    assert re.search(
+        "resuming with .*'threads': 64.* interrupted with .*'threads': 1.*: weights may differ", caplog.text
+    )
 
 
 def test_a_checkpoint_of_other_settings_is_not_resumed(tmp_path: Path) -> None:
@@ -131,51 +133,51 @@ def test_a_broken_checkpoint_is_not_resumed(tmp_path: Path) -> None:
     assert weights(broken) == weights(fresh)
 
 
-def curves(folder: Path) -> dict[str, dict[int, float]]:
-    """Read TensorBoard's only file: records of a length (8 bytes), its checksum (4), an event, its checksum (4)."""
-    from tensorboardX.proto.event_pb2 import Event
+def test_the_digest_depends_on_all_that_the_weights_depend_on(tmp_path: Path) -> None:
+    given, tensors = example(tmp_path), {"frames": 8}
+    digests = [checkpoint.run_digest(each, given.paths(), tensors) for each in (task(), replace(task(), dataset="x"))]
+    assert digests[0] == digests[1], "the name of the dataset changes nothing"
+    changes: list[dict[str, Any]] = [
+        {"training": TrainingSettings(epochs=9)},
+        {"augmentation": Augmentation(noise=0.5)},
+        {"model": ModelSettings(width=0.5)},
+        {"stream": "bone"},
+        {"seed": 1},
+    ]
+    digests += [checkpoint.run_digest(task(**change), given.paths(), tensors) for change in changes]
+    digests.append(checkpoint.run_digest(task(), given.paths(), {"frames": 9}))
+    digests.append(checkpoint.run_digest(task(), given.paths(initial=given.audit), tensors))
+    for path in (given.fold, given.tensors[1]):
+        path.write_bytes(path.read_bytes() + b" ")
+        digests.append(checkpoint.run_digest(task(), given.paths(), tensors))
+    assert len(set(digests)) == len(digests) - 1
 
-    found: dict[str, dict[int, float]] = {}
-    (path,) = folder.glob("events*")
-    content, place = path.read_bytes(), 0
-    while place < len(content):
-        length = int.from_bytes(content[place : place + 8], "little")
-        event = Event.FromString(content[place + 12 : place + 12 + length])
-        place += 16 + length
-        for value in event.summary.value:
-            assert event.step not in found.setdefault(value.tag, {})
-            found[value.tag][event.step] = value.simple_value
-    return found
+
+def test_a_checkpoint_is_written_about_once_a_minute_and_at_the_end_of_each_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments: list[tuple[int, int]] = []
+    monkeypatch.setattr(training, "save_checkpoint", lambda run, state, *_: moments.append((state.epoch, state.step)))
+    settings = TrainingSettings(epochs=2, batch_size=8)
+    run(example(tmp_path / "a"), settings)
+    assert moments == [(1, 0), (2, 0)]
+    moments.clear()
+    monkeypatch.setattr(training, "SAVE_EVERY_SECONDS", 0.0)
+    run(example(tmp_path / "b"), settings)
+    assert moments == [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0)]
 
 
-def test_tensorboard_gets_each_epoch_once_also_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given, settings = example(tmp_path), TrainingSettings(epochs=3, batch_size=8)
-    original, calls = training.save_checkpoint, []
-
-    def dying(*arguments: Any) -> None:
-        calls.append(0)
-        if len(calls) == 2:  # after the second epoch's curves, before its checkpoint
-            raise Killed
-        original(*arguments)
-
-    monkeypatch.setattr(training, "save_checkpoint", dying)
-    with pytest.raises(Killed):
-        run(given, settings, board=tmp_path / "board")
-    run(given, settings, board=tmp_path / "board")
-    with (given.out / "history.csv").open() as file:
-        history = list(csv.DictReader(file))
-    found = curves(tmp_path / "board")
-    assert {"loss/train", "loss/val", "top1/val", "lr", "seconds"} <= set(found)
-    for row in history:
-        assert found["loss/val"][int(row["epoch"])] == pytest.approx(float(row["val_loss"]), rel=1e-5)
-    assert len(found["loss/val"]) == 3
-    run(given, TrainingSettings(epochs=1, batch_size=8), board=tmp_path / "board")
-    assert set(curves(tmp_path / "board")["loss/val"]) == {1}, "another run starts anew"
+def test_removal_leaves_other_files_alone(tmp_path: Path) -> None:
+    for name in ("state.pt", ".state.pt.x1.part", ".other.pt.x1.part", "other.pt"):
+        (tmp_path / name).touch()
+    checkpoint.remove_checkpoint(tmp_path / "state.pt")
+    assert {path.name for path in tmp_path.iterdir()} == {".other.pt.x1.part", "other.pt"}
+    checkpoint.remove_checkpoint(tmp_path / "state.pt")
 
 
 def test_two_trainings_never_hold_one_checkpoint(tmp_path: Path) -> None:
-    """The first is another process, as one that a former run has left; the system takes its lock when it dies."""
-    given = example(tmp_path)
+    """The first is another process, such as one that an earlier run left behind; its lock ends with it."""
+    given, settings = example(tmp_path), TrainingSettings(epochs=1, batch_size=8)
     script = (
         "import sys, time; from pathlib import Path; from signfold.training import checkpoint\n"
         "with checkpoint.held(Path(sys.argv[1])): print('has it', flush=True); time.sleep(60)\n"
@@ -184,10 +186,10 @@ def test_two_trainings_never_hold_one_checkpoint(tmp_path: Path) -> None:
     other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert other.stdout is not None
     assert other.stdout.readline() == "has it\n"
-    settings = TrainingSettings(epochs=1, batch_size=8)
     with pytest.raises(SignfoldError, match="another training holds this checkpoint"):
         run(given, settings)
     other.kill()
     other.wait()
     run(given, settings)
     assert (given.out / "metrics.json").exists()
+    assert not list(given.checkpoint.parent.iterdir())

@@ -1,88 +1,18 @@
-"""Promises of transfer: what fits is gone on from, what does not is said at once, and nothing tested was seen."""
+"""Promises of transfer: weights that fit are taken, others refused with what differs, and no tested clip was seen."""
 
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pytest
 import torch
-from training_data import CHANNELS, SHORT, edit, example, pretrained, read_rows, run, write_fold
+from training_data import CHANNELS, SHORT, edit, example, pretrained, read_rows, rewrite_digests, run, write_fold
 
-from signfold.config.pretrain_source import initial_weights, pretrain_settings
 from signfold.core import files
 from signfold.core.errors import SignfoldError
-from signfold.core.settings import STREAMS, FoldSettings, ModelSettings, PretrainSettings, TrainingSettings
-from signfold.folds.build import SCHEMA
-from signfold.folds.pretrain_split import build_pretrain_split
+from signfold.core.settings import ModelSettings, TrainingSettings
 from signfold.models.io import PROVENANCE, load_model
-
-CONFIG: dict[str, Any] = {
-    "dataset": "mine",
-    "datasets": {"mine": {}, "autsl": {}},
-    "tensors": {"frames": 64, "layout": "hands_body_27"},
-    "model": {"width": 1.0, "dropout": 0.0},
-    "streams": ["joint", "bone"],
-    "pretrain": {"dataset": "autsl", "weights": None},
-}
-
-
-def changed(path: str, value: Any) -> dict[str, Any]:
-    """The configuration with one value of the source's settings changed."""
-    config = copy.deepcopy(CONFIG)
-    section, key = path.split(".")
-    config["datasets"]["autsl"]["settings"] = {section: {key: value}}
-    return config
-
-
-def test_each_stream_starts_from_the_sources_network_of_that_stream() -> None:
-    start = pretrain_settings(CONFIG, "mine")
-    for stream in STREAMS:
-        found = initial_weights(start, stream)
-        assert found == f"results/autsl/pretrain/{stream}/model.safetensors"
-
-
-def test_what_is_said_of_all_datasets_leaves_the_source_alone() -> None:
-    assert pretrain_settings(CONFIG, "autsl") == PretrainSettings()
-    itself = {"mine": {}, "autsl": {"settings": {"pretrain": {"dataset": "autsl"}}}}
-    with pytest.raises(SignfoldError, match="autsl cannot be pre-trained on itself"):
-        pretrain_settings({**CONFIG, "datasets": itself}, "autsl")
-
-
-def test_a_stream_can_be_named_in_the_path_of_weights() -> None:
-    start = PretrainSettings(weights="old/{stream}/model.safetensors")
-    assert initial_weights(start, "bone") == "old/bone/model.safetensors"
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "message"),
-    [
-        ("tensors.frames", 80, "tensors.frames is 80 for autsl and 64 for mine"),
-        ("tensors.layout", "hands_arms_46", "tensors.layout is 'hands_arms_46' for autsl"),
-        ("model.width", 0.5, "model.width is 0.5 for autsl and 1.0 for mine"),
-    ],
-)
-def test_what_would_not_fit_is_said_from_the_configuration_alone(path: str, value: Any, message: str) -> None:
-    with pytest.raises(SignfoldError, match=f"mine cannot start from autsl: {message}.*Give both the same"):
-        pretrain_settings(changed(path, value), "mine")
-    pretrain_settings(changed("model.dropout", 0.5), "mine")
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"dataset": "autls"}, "no dataset 'autls'.*did you mean 'autsl'"),
-        ({"dataset": "mine"}, "mine cannot be pre-trained on itself"),
-        ({"dataset": "autsl", "weights": "x"}, "both `dataset` and `weights`"),
-        ({"dataset": None, "weights": "gone/model.safetensors"}, "gone/model.safetensors: no such file"),
-    ],
-)
-def test_mistakes_in_the_section_are_said(given: dict[str, Any], message: str) -> None:
-    with pytest.raises(SignfoldError, match=message):
-        pretrain_settings({**CONFIG, "pretrain": CONFIG["pretrain"] | given}, "mine")
 
 
 def test_pretraining_tests_nobody_and_says_what_it_saw(tmp_path: Path) -> None:
@@ -95,20 +25,6 @@ def test_pretraining_tests_nobody_and_says_what_it_saw(tmp_path: Path) -> None:
     seen = json.loads((given.out / PROVENANCE).read_text())
     assert seen["datasets"] == ["source"]
     assert set(seen["sha256"]) == {row["sha256"] for row in rows if row["role"] in ("train", "val")}
-
-
-def test_items_become_the_clips_of_pretraining(tmp_path: Path) -> None:
-    rows = read_rows(example(tmp_path).fold)
-    items = pa.Table.from_pylist(rows, pa.schema([field for field in SCHEMA if field.name != "role"]))
-    items = items.append_column("split", pa.array(["train"] * len(rows)))
-    files.write_parquet(items, tmp_path / "items.parquet", {"settings": {"balance": "none"}})
-    nothing = pa.table({"sample_id": pa.array([], pa.string()), "other_id": pa.array([], pa.string())})
-    files.write_parquet(nothing, tmp_path / "duplicates.parquet")
-    paths = (tmp_path / name for name in ("items.parquet", "duplicates.parquet", "all.parquet"))
-    build_pretrain_split(*paths, FoldSettings(), 0)
-    found = files.read_parquet(tmp_path / "all.parquet")
-    assert found.schema.names == SCHEMA.names
-    assert set(found["role"].to_pylist()) == {"train", "val"}
 
 
 def test_a_model_says_what_it_was_pretrained_on(tmp_path: Path) -> None:
@@ -134,7 +50,7 @@ def test_a_provenance_that_was_changed_is_refused(tmp_path: Path) -> None:
     old, new = pretrained(tmp_path)
     provenance = old.out / PROVENANCE
     provenance.write_text(json.dumps(json.loads(provenance.read_text()) | {"sha256": []}))
-    with pytest.raises(SignfoldError, match=r"is not the one that .* was written with"):
+    with pytest.raises(SignfoldError, match=r"differs from the file written with .*restore it"):
         run(new, SHORT, initial=old.out / "model.safetensors", dataset="new")
 
 
@@ -179,7 +95,39 @@ def test_transfer_without_provenance_is_refused(tmp_path: Path) -> None:
 def test_transfer_between_different_channels_or_sizes_is_refused(tmp_path: Path) -> None:
     old, new = pretrained(tmp_path)
     with pytest.raises(SignfoldError, match="does not fit this network"):
-        run(new, initial=old.out / "model.safetensors", model_settings=ModelSettings(width=0.25))
+        run(new, initial=old.out / "model.safetensors", model=ModelSettings(width=0.25))
     other = example(tmp_path / "other", channels=(*CHANNELS, "z"))
     with pytest.raises(SignfoldError, match=r"trained on channels \['x', 'y'\]"):
         run(other, initial=old.out / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"frames": 9}, "trained on frames 8, but the tensors have 9; set the section tensors"),
+        ({"settings": {"trim": "sign"}}, "trained on tensors with trim None, but these have 'sign'; set tensors.trim"),
+    ],
+)
+def test_tensors_of_other_settings_are_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    old, new = pretrained(tmp_path)
+    for path in new.tensors:
+        table = path.with_suffix(".parquet")
+        files.write_parquet(files.read_parquet(table), table, files.read_metadata(table) | change)
+    with pytest.raises(SignfoldError, match=message):
+        run(new, initial=old.out / "model.safetensors", dataset="new")
+
+
+def test_what_the_initial_weights_had_seen_is_passed_on(tmp_path: Path) -> None:
+    """A model of a model: the first one's clips stay in the record."""
+    old, new = pretrained(tmp_path)
+    run(new, initial=old.out / "model.safetensors", dataset="new")
+    third = example(tmp_path / "third")
+    edit(third, lambda row: row.update(sha256=f"third {row['sha256']}", signer=None))
+    for path in third.tensors:
+        rewrite_digests(path.with_suffix(".parquet"), lambda digest: f"third {digest}")
+    metrics = run(third, initial=new.out / "model.safetensors", dataset="third")
+    assert metrics["pretrained"] == {"datasets": ["new", "old"], "clips": 72, "namesakes": []}
+    again, roles = example(tmp_path / "again"), {"ann": "test", "dia": "train"}
+    edit(again, lambda row: row.update(role=roles.get(row["signer"], row["role"])))
+    with pytest.raises(SignfoldError, match="seen 12 test clips"):
+        run(again, initial=new.out / "model.safetensors", dataset="x")

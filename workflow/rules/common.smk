@@ -11,6 +11,9 @@ from snakemake.exceptions import WorkflowError
 # The library stands beside the Snakefile; scripts find it through the environment, in a conda environment too.
 sys.path.insert(0, str(workflow.basedir))
 os.environ.update(PYTHONPATH=str(workflow.basedir))
+# glibc keeps the memory of large arrays for the next ones, in the scripts: without page faults, large networks predict 15 to
+# 25 % faster (docs/experiments.md). Read when a process starts; versions before 2.35 allow 32 MB at most.
+os.environ.update(MALLOC_TRIM_THRESHOLD_="2147483647", MALLOC_MMAP_THRESHOLD_="33554432")
 
 from signfold.config.load import resolved
 from signfold.config.project import Project
