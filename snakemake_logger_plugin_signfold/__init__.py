@@ -217,9 +217,9 @@ class LogHandler(LogHandlerBase):
         elif self.board:
             self.say(f"done in {took}")
         if self.report and Path(self.report).is_file() and not self.stopped and not (self.board and self.board.failed):
-            from signfold.core.results import headline
+            from signfold.core.results import ResultsFolder
 
-            self.say("\n".join(headline(Path(self.report).parent)))
+            self.say("\n".join(ResultsFolder(Path(self.report).parent).headline()))
 
 
 def counted(number: int, what: str) -> str:

@@ -14,8 +14,7 @@ from tqdm import tqdm
 
 from signfold.core import files
 from signfold.core.clip import Floats, Keypoints, read_shard, seen
-from signfold.core.errors import SignfoldError
-from signfold.core.results import frames_of, shard_files
+from signfold.core.results import ResultsFolder, frames_of
 from signfold.core.skeleton import HAND, SIDES
 
 # Greatest plausible speeds, in shoulder widths (about 0.35 m) a second. In 447 clips of one signer before a camera, all
@@ -90,9 +89,10 @@ def diagnose(results: Path, hands: float = 0.3) -> Diagnosis:
     SignfoldError
         If no shard is extracted.
     """
-    shards = shard_files(results, "keypoints", ".videos.parquet")
+    folder = ResultsFolder(results)
+    shards = folder.shard_files("keypoints", ".videos.parquet")
     if not shards:
-        raise SignfoldError(f"{results}/keypoints: no shard is extracted; run `snakemake --cores all` first")
+        raise folder.missing(f"{results}/keypoints: no shard is extracted")
     index = {row["sample_id"]: row for row in files.read_parquet(results / "index.parquet").to_pylist()}
     videos: list[dict[str, Any]] = []
     suspicious: list[Finding] = []

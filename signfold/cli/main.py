@@ -70,9 +70,9 @@ def predict(results: Path, videos: tuple[Path, ...], out: Path, root: Path) -> N
 @click.argument("results", type=EXISTING)
 def show(results: Path) -> None:
     """Print where the report of RESULTS (as results/demo) is, and its headline."""
-    from signfold.core.results import headline
+    from signfold.core.results import ResultsFolder
 
-    click.echo("\n".join(headline(results)))
+    click.echo("\n".join(ResultsFolder(results).headline()))
 
 
 @main.command()

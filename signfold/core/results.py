@@ -1,43 +1,16 @@
-"""Which files of a results folder belong to the last run: those of former shards and folds may lie beside them."""
+"""A results folder, `results/{dataset}`: which of its files belong to the last run, and how to make what is missing."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from signfold.core.errors import SignfoldError
 
 # What a clip does in a fold, beside `none`.
 ROLES = ("train", "val", "test")
-
-# What a clip does in a fold, beside `none`.
-ROLES = ("train", "val", "test")
-
-
-def shard_files(results: Path, folder: str, suffix: str) -> list[Path]:
-    """Return the files of the present shards, in order of their names.
-
-    Parameters
-    ----------
-    results
-        `results/{dataset}`. Where there is no index yet, all files count.
-    folder, suffix
-        As `keypoints` and `.videos.parquet`.
-    """
-    there = sorted((results / folder).glob(f"[!.]*{suffix}"))
-    index = results / "index.parquet"
-    if not index.exists():
-        return there
-    # Here, because the Snakefile imports this module in every job.
-    import pyarrow.parquet as pq
-
-    shards = set(pq.read_table(index, columns=["shard"], partitioning=None)["shard"].to_pylist())
-    return [path for path in there if path.name.removesuffix(suffix) in shards]
-
-
-def frames_of(videos_file: Path) -> Path:
-    """Return where the frames are of the videos that a shard's `keypoints/{shard}.videos.parquet` lists."""
-    return videos_file.with_name(f"{videos_file.name.removesuffix('.videos.parquet')}.parquet")
 
 
 def fold_order(name: str) -> tuple[int, str]:
@@ -45,19 +18,9 @@ def fold_order(name: str) -> tuple[int, str]:
     return len(name), name
 
 
-def present_folds(results: Path) -> list[str]:
-    """Return the names of the present folds, fold-2 before fold-10; where there is no audit yet, all that are there."""
-    audit = results / "folds" / "audit.json"
-    if audit.exists():
-        names = list(json.loads(audit.read_text(encoding="utf-8"))["folds"])
-    else:
-        names = [path.stem for path in (results / "folds").glob("[!.]*.parquet")]
-    return sorted(names, key=fold_order)
-
-
-def how_to_run(results: Path) -> str:
-    """Return the words that tell a user how to make what is missing in `results/{dataset}`."""
-    return f"run `snakemake --cores all {results}/report.html` first, with the --configfile of that run if it had one"
+def frames_of(videos_file: Path) -> Path:
+    """Return the file of frames that belongs to a shard's `keypoints/{shard}.videos.parquet`."""
+    return videos_file.with_name(f"{videos_file.name.removesuffix('.videos.parquet')}.parquet")
 
 
 def seed_folder(stream: Path, number: int) -> Path:
@@ -65,51 +28,107 @@ def seed_folder(stream: Path, number: int) -> Path:
     return stream / f"seed-{number}"
 
 
-def present_models(results: Path, number: int = 1) -> list[Path]:
-    """Return the folders of a seed's present models, fold by fold; before the evaluation, all that are there.
-
-    Parameters
-    ----------
-    results
-        `results/{dataset}`.
-    number
-        Of the seed, from 1. `seeds` says how many there are.
-    """
-    metrics = results / "evaluation" / "metrics.json"
-    if metrics.exists():
-        about = json.loads(metrics.read_text(encoding="utf-8"))
-        there = [results / "models" / fold / stream for fold in about["folds"] for stream in about["streams"]]
-    else:
-        there = sorted(path.parent.parent for path in (results / "models").glob(f"*/*/seed-{number}/model.safetensors"))
-    return [found for folder in there if (found := seed_folder(folder, number)).is_dir()]
-
-
-def present_seeds(results: Path) -> int:
-    """Return how many networks of the last run there are for each fold and stream; before the evaluation, 1."""
-    metrics = results / "evaluation" / "metrics.json"
-    return json.loads(metrics.read_text(encoding="utf-8"))["seeds"]["count"] if metrics.exists() else 1
-
-
 def model_folder(dataset: str, fold: str, stream: str, number: int) -> str:
     """Return the folder of a network: of a dataset, a fold, a stream, and a seed's number from 1."""
     return f"results/{dataset}/models/{fold}/{stream}/seed-{number}"
 
 
-def headline(results: Path) -> list[str]:
-    """Return where the report is, and top-1 with its interval: what a run ends with.
+@dataclass(frozen=True)
+class ResultsFolder:
+    """A results folder. Files of former shards, folds and seeds may lie beside the last run's.
 
-    Raises
-    ------
-    SignfoldError
-        If nothing has been evaluated there yet.
+    Parameters
+    ----------
+    root
+        `results/{dataset}`.
     """
-    file = results / "evaluation" / "metrics.json"
-    if not file.is_file():
-        raise SignfoldError(f"{file}: no such file; run `snakemake --cores all {results}/report.html` first")
-    metrics = json.loads(file.read_text(encoding="utf-8"))
-    top1, confidence = metrics["top1"], metrics["interval"]["confidence"]
-    interval = f"{confidence:.0%} interval {top1['low']:.1%} to {top1['high']:.1%}"
-    return [
-        f"report: {results / 'report.html'}",
-        f"top-1 {top1['value']:.1%} ({interval}); {metrics['protocol']}",
-    ]
+
+    root: Path
+
+    def missing(self, what: str, target: str = "report.html") -> SignfoldError:
+        """Return the error that something is not there, which says how to make it.
+
+        Parameters
+        ----------
+        what
+            What is missing.
+        target
+            The file below the folder that makes it.
+        """
+        command = f"snakemake --cores all {self.root / target}"
+        return SignfoldError(f"{what}; run `{command}` first, with the --configfile of that run if it had one")
+
+    @property
+    def metrics(self) -> dict[str, Any] | None:
+        """The evaluation's `metrics.json`; None before the evaluation."""
+        return self._json("evaluation/metrics.json")
+
+    @property
+    def folds(self) -> list[str]:
+        """The names of the last run's folds, fold-2 before fold-10; before the audit, all that are there."""
+        audit = self._json("folds/audit.json")
+        names = [path.stem for path in (self.root / "folds").glob("[!.]*.parquet")] if audit is None else audit["folds"]
+        return sorted(names, key=fold_order)
+
+    @property
+    def seeds(self) -> int:
+        """The number of networks for each fold and stream; 1 before the evaluation."""
+        metrics = self.metrics
+        return 1 if metrics is None else metrics["seeds"]["count"]
+
+    def models(self, number: int = 1) -> list[Path]:
+        """Return the folders of a seed's networks, fold by fold; before the evaluation, all that are there.
+
+        Parameters
+        ----------
+        number
+            Number of the seed, from 1.
+        """
+        metrics = self.metrics
+        models = self.root / "models"
+        if metrics is None:
+            streams = sorted(path.parents[1] for path in models.glob(f"*/*/seed-{number}/model.safetensors"))
+        else:
+            streams = [models / fold / stream for fold in metrics["folds"] for stream in metrics["streams"]]
+        return [folder for stream in streams if (folder := seed_folder(stream, number)).is_dir()]
+
+    def shard_files(self, folder: str, suffix: str) -> list[Path]:
+        """Return the files of the last run's shards, in order of their names; before the index, all that are there.
+
+        Parameters
+        ----------
+        folder, suffix
+            Such as `keypoints` and `.videos.parquet`.
+        """
+        there = sorted((self.root / folder).glob(f"[!.]*{suffix}"))
+        index = self.root / "index.parquet"
+        if not index.exists():
+            return there
+        # Here, because the Snakefile imports this module in every job.
+        import pyarrow.parquet as pq
+
+        shards = set(pq.read_table(index, columns=["shard"], partitioning=None)["shard"].to_pylist())
+        return [path for path in there if path.name.removesuffix(suffix) in shards]
+
+    def headline(self) -> list[str]:
+        """Return where the report is, and top-1 with its interval: what a run ends with.
+
+        Raises
+        ------
+        SignfoldError
+            If nothing has been evaluated there yet.
+        """
+        metrics = self.metrics
+        if metrics is None:
+            raise self.missing(f"{self.root / 'evaluation' / 'metrics.json'}: no such file")
+        top1, confidence = metrics["top1"], metrics["interval"]["confidence"]
+        interval = f"{confidence:.0%} interval {top1['low']:.1%} to {top1['high']:.1%}"
+        return [
+            f"report: {self.root / 'report.html'}",
+            f"top-1 {top1['value']:.1%} ({interval}); {metrics['protocol']}",
+        ]
+
+    def _json(self, name: str) -> dict[str, Any] | None:
+        """Return a JSON file below the folder; None where there is none."""
+        path = self.root / name
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_json, read_parquet
-from signfold.core.results import how_to_run
+from signfold.core.results import ResultsFolder
 from signfold.evaluation.intervals import GroupIntervals, Interval
 
 
@@ -98,7 +98,7 @@ def compare(results_a: Path, results_b: Path) -> Comparison:
 def _predictions(results: Path) -> pd.DataFrame:
     path = results / "evaluation/predictions.parquet"
     if not path.is_file():
-        raise SignfoldError(f"{path}: no such file; {how_to_run(results)}")
+        raise ResultsFolder(results).missing(f"{path}: no such file")
     table = read_parquet(path).to_pandas()
     columns = table[["sample_id", "signer", "label", "gloss"]]
     return columns.assign(right=table["predicted"] == table["class_id"])

@@ -17,8 +17,8 @@ from tqdm import tqdm
 from signfold.core import versions
 from signfold.core.clip import Extraction, Floats
 from signfold.core.errors import SignfoldError
-from signfold.core.files import atomic_write, read_json, read_metadata
-from signfold.core.results import how_to_run, present_models, present_seeds, shard_files
+from signfold.core.files import atomic_write, read_metadata
+from signfold.core.results import ResultsFolder
 from signfold.core.settings import KeypointSettings, TensorSettings
 from signfold.dataset import index
 from signfold.evaluation.calibration import at_temperature
@@ -83,9 +83,10 @@ def extraction_settings(results: Path) -> KeypointSettings:
     SignfoldError
         If the run has not come to its end, or its keypoints were imported.
     """
-    shards, metrics = shard_files(results, "keypoints", ".videos.parquet"), results / METRICS
-    if not shards or not metrics.is_file():
-        raise SignfoldError(f"{results}: no finished run; {how_to_run(results)}")
+    folder = ResultsFolder(results)
+    shards = folder.shard_files("keypoints", ".videos.parquet")
+    if not shards or folder.metrics is None:
+        raise folder.missing(f"{results}: no finished run")
     about = read_metadata(shards[0])
     if "options" not in about:
         raise SignfoldError(f"{results}: its keypoints were imported; videos need a run on videos")
@@ -103,20 +104,21 @@ def load_ensemble(results: Path) -> Ensemble:
         If there are none, or they do not know the same classes or tensors.
     """
     networks: dict[tuple[str, int], dict[str, tuple[Module, dict[str, Any]]]] = {}
-    for number in range(1, present_seeds(results) + 1):
-        for folder in present_models(results, number):
-            fold, stream = folder.relative_to(results / "models").parts[:2]
-            networks.setdefault((fold, number), {})[stream] = load_model(folder)
-    if not networks or not (results / METRICS).is_file():
-        raise SignfoldError(f"{results}: no trained networks; {how_to_run(results)}")
+    folder = ResultsFolder(results)
+    for number in range(1, folder.seeds + 1):
+        for model in folder.models(number):
+            fold, stream = model.relative_to(results / "models").parts[:2]
+            networks.setdefault((fold, number), {})[stream] = load_model(model)
+    summary = folder.metrics
+    if not networks or summary is None:
+        raise folder.missing(f"{results}: no trained networks")
     metadata = [about for streams in networks.values() for _, about in streams.values()]
     for key in ("classes", "tensors"):
         if any(about[key] != metadata[0][key] for about in metadata):
             raise SignfoldError(f"{results}/models: the networks differ in their {key}; run the workflow to its end")
     labels = metadata[0]["classes"]
-    summary = read_json(results / METRICS)
     if summary.get("version") != versions.EVALUATE:
-        raise SignfoldError(f"{results / METRICS}: of another version of signfold; {how_to_run(results)}")
+        raise folder.missing(f"{results / METRICS}: of another version of signfold")
     fusion, temperature = (
         {(fold, number): summary[key][number - 1][fold] for fold, number in networks}
         for key in ("fusion_by_fold", "temperature_by_fold")

@@ -15,7 +15,7 @@ import pandas as pd
 from signfold.core.clip import PARTS, Floats, Keypoints, read_shard
 from signfold.core.errors import SignfoldError
 from signfold.core.files import atomic_write, read_parquet
-from signfold.core.results import ROLES, frames_of, present_folds, shard_files
+from signfold.core.results import ROLES, ResultsFolder, frames_of
 from signfold.formats.pose import confidence, to_bytes
 
 LABELS = ("label", "gloss", "signer", "split")
@@ -31,9 +31,10 @@ def usable_clips(results: Path) -> Iterator[tuple[str, Keypoints]]:
     SignfoldError
         If there are no keypoints.
     """
-    shards = shard_files(results, "keypoints", ".videos.parquet")
+    folder = ResultsFolder(results)
+    shards = folder.shard_files("keypoints", ".videos.parquet")
     if not shards:
-        raise SignfoldError(f"{results}: no keypoints; run `snakemake --cores all {results}/manifest.parquet` first")
+        raise folder.missing(f"{results}: no keypoints", "manifest.parquet")
     for file in shards:
         for clip in read_shard(frames_of(file), file):
             if clip.usable:
@@ -86,7 +87,7 @@ def to_pose(results: Path, out: Path) -> int:
 def _index(results: Path) -> Path:
     file = results / "index.parquet"
     if not file.is_file():
-        raise SignfoldError(f"{file}: no such file; run `snakemake --cores all {results}/manifest.parquet` first")
+        raise ResultsFolder(results).missing(f"{file}: no such file", "manifest.parquet")
     return file
 
 
@@ -133,9 +134,10 @@ def to_pyskl(results: Path, out: Path) -> int:
 
 def _folds(results: Path) -> dict[str, pd.DataFrame]:
     """Return each fold's clips without copies."""
-    files = [results / "folds" / f"{name}.parquet" for name in present_folds(results)]
+    folder = ResultsFolder(results)
+    files = [results / "folds" / f"{name}.parquet" for name in folder.folds]
     if not files:
-        raise SignfoldError(f"{results}: no folds; run `snakemake --cores all {results}/folds/audit.json` first")
+        raise folder.missing(f"{results}: no folds", "folds/audit.json")
     tables = {file.stem: read_parquet(file).to_pandas() for file in files}
     return {fold: table[table["copy"] == 0] for fold, table in tables.items()}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from signfold.core.results import frames_of, shard_files
+from signfold.core.results import frames_of
 from signfold.core.skeleton import SIDES
 from signfold.report import plots, sheets
 from signfold.report.results import Results
@@ -52,7 +52,7 @@ def over_the_sign(results: Results) -> pd.DataFrame:
     table = results.tensors.set_index("sample_id", drop=False)
     if not {"first_frame", "last_frame"} <= set(table):
         return results.tensors
-    for videos in shard_files(results.root, "keypoints", ".videos.parquet"):
+    for videos in results.folder.shard_files("keypoints", ".videos.parquet"):
         if (path := frames_of(videos)).exists():
             found = _signs(pq.read_table(path, columns=["sample_id", "frame", *HANDS.values()]), table)
             table.loc[found.index, found.columns] = found.astype(table.dtypes[found.columns].to_dict())

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from signfold.core.files import read_json, read_metadata
-from signfold.core.results import present_folds, present_models, present_seeds, shard_files
+from signfold.core.results import ResultsFolder
 
 _TEXT = dict.fromkeys("sample_id signer label gloss path reason status shard fold stream sha256".split(), "str")
 
@@ -29,6 +29,11 @@ class Results:
 
     root: Path
 
+    @property
+    def folder(self) -> ResultsFolder:
+        """Which files belong to the last run."""
+        return ResultsFolder(self.root)
+
     @cached_property
     def index(self) -> pd.DataFrame:
         """One row per video found."""
@@ -38,20 +43,20 @@ class Results:
     def videos(self) -> pd.DataFrame:
         """One row per video looked at, with its sizes and status."""
         columns = ["sample_id", "fps", "frames", "frames_pose", "frames_left_hand", "frames_right_hand", "status"]
-        return self._present(_parquet(shard_files(self.root, "keypoints", ".videos.parquet"), columns))
+        return self._present(_parquet(self.folder.shard_files("keypoints", ".videos.parquet"), columns))
 
     @cached_property
     def tensors(self) -> pd.DataFrame:
         """One row per usable video, with what was repaired."""
         seen = ["seen_left", "seen_right", "imputed_left", "imputed_right", "longest_gap", "mirrored"]
-        paths = shard_files(self.root, "tensors", ".parquet")
+        paths = self.folder.shard_files("tensors", ".parquet")
         span = ["first_frame", "last_frame"]
         return self._present(_parquet(paths, ["sample_id", "frames", "duration_ms", *seen, *span]))
 
     @cached_property
     def tensor_metadata(self) -> dict[str, Any]:
         """What the first shard says about layout, channels and frames."""
-        shards = shard_files(self.root, "tensors", ".parquet")
+        shards = self.folder.shard_files("tensors", ".parquet")
         return read_metadata(shards[0]) if shards else {}
 
     @cached_property
@@ -76,7 +81,7 @@ class Results:
     @cached_property
     def folds(self) -> dict[str, pd.DataFrame]:
         """For each fold its rows: copy, signer, role."""
-        names = present_folds(self.root)
+        names = self.folder.folds
         return {name: _parquet([self.root / f"folds/{name}.parquet"], ["copy", "signer", "role"]) for name in names}
 
     @cached_property
@@ -87,15 +92,15 @@ class Results:
     @cached_property
     def models(self) -> list[dict[str, Any]]:
         """For each model its metrics, in order of fold and stream; those of further seeds behind the first's."""
-        numbers = range(1, present_seeds(self.root) + 1)
-        paths = [folder / "metrics.json" for number in numbers for folder in present_models(self.root, number)]
+        numbers = range(1, self.folder.seeds + 1)
+        paths = [folder / "metrics.json" for number in numbers for folder in self.folder.models(number)]
         found = [path for path in paths if path.exists()]
         return [read_json(path) | self._name(path) for path in found]
 
     @cached_property
     def histories(self) -> dict[tuple[str, str], pd.DataFrame]:
         """For each (fold, stream) one row per epoch, of the first seed."""
-        paths = [folder / "history.csv" for folder in present_models(self.root)]
+        paths = [folder / "history.csv" for folder in self.folder.models()]
         return {(path.parts[-4], path.parts[-3]): self.csv(path.relative_to(self.root)) for path in paths}
 
     @cached_property

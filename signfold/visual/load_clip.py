@@ -10,7 +10,7 @@ import numpy as np
 from signfold.core import files
 from signfold.core.clip import read_shard
 from signfold.core.errors import SignfoldError
-from signfold.core.results import frames_of, shard_files
+from signfold.core.results import ResultsFolder, frames_of
 from signfold.core.settings import TensorSettings
 from signfold.keypoints.cache import Cache, file_digest
 from signfold.visual.contact_sheet import ClipView, Picture, film, sheet
@@ -63,7 +63,7 @@ def clip_of_results(name: str, results: Path) -> ClipView:
     index = {row["sample_id"]: row["path"] for row in files.read_parquet(results / "index.parquet").to_pylist()}
     is_file = name not in index and Path(name).is_file()
     key, wanted = ("sha256", file_digest(name)[0]) if is_file else ("sample_id", name)
-    for shard in shard_files(results, "keypoints", ".videos.parquet"):
+    for shard in ResultsFolder(results).shard_files("keypoints", ".videos.parquet"):
         # Only the shard with the clip is read with its frames.
         names = [row["sample_id"] for row in files.read_parquet(shard).to_pylist() if row[key] == wanted]
         if sample_id := next((found for found in names if found in index), None):
@@ -75,7 +75,7 @@ def clip_of_results(name: str, results: Path) -> ClipView:
 
 def _settings(results: Path) -> TensorSettings:
     """Return the options of the dataset's tensors, or the defaults where there are no tensors yet."""
-    for shard in shard_files(results, "tensors", ".parquet"):
+    for shard in ResultsFolder(results).shard_files("tensors", ".parquet"):
         return TensorSettings(**files.read_metadata(shard)["settings"])
     return TensorSettings()
 
