@@ -18,6 +18,8 @@ from signfold.core.results import model_folder
 from signfold.core.settings import PretrainSettings, Settings
 from signfold.dataset import index, keypoint_files
 from signfold.dataset.index import Index, Sample
+from signfold.dataset.listing import files_below
+from signfold.dataset.state import fingerprint, index_digest
 from signfold.folds import names
 
 Shards = dict[str, tuple[Sample, ...]]
@@ -96,17 +98,17 @@ class Dataset:
 
     def shard_state(self, shard: str) -> str:
         """Return a digest of which videos a shard has and of their state: extraction depends on it."""
-        return index.fingerprint(self.samples(shard), self.source)
+        return fingerprint(self.samples(shard), self.source)
 
     @cached_property
     def index_state(self) -> str:
         """A digest of all that the index says: the index file depends on it."""
-        return index.index_digest(self.index, *index.COLUMNS, excluded=True)
+        return index_digest(self.index, *index.COLUMNS, excluded=True)
 
     @cached_property
     def class_state(self) -> str:
         """A digest of what decides what is learnt; glosses do not, so that a changed gloss does not train again."""
-        return index.index_digest(self.index, "sample_id", "label", "signer", "split")
+        return index_digest(self.index, "sample_id", "label", "signer", "split")
 
     @cached_property
     def folds(self) -> list[str]:
@@ -181,7 +183,7 @@ class Project:
         if not self.config["predict"]:
             raise SignfoldError("predict: no videos; give their folder: --config predict=FOLDER")
         folder = Path(self.config["predict"])
-        return {str(folder): [(name, (folder / name).stat().st_mtime) for name in index.files_below(folder)]}
+        return {str(folder): [(name, (folder / name).stat().st_mtime) for name in files_below(folder)]}
 
 
 def _as_lists(value: Any) -> Any:

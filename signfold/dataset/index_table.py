@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from signfold.core import files, versions
+from signfold.core.tables import write_csv
 from signfold.dataset.index import COLUMNS, Index, shard_of
 
 
@@ -19,9 +20,11 @@ def index_table(index: Index, shards: int) -> pa.Table:
 
 
 def write_index(index: Index, shards: int, out: Path, out_excluded: Path) -> None:
-    """Write `index.parquet` (one row a video) and `index.excluded.csv` (path, reason)."""
-    with files.atomic_write(out_excluded) as temporary:
-        printable = [(path.encode("utf-8", "backslashreplace").decode(), reason) for path, reason in index.excluded]
-        pd.DataFrame(printable, columns=["path", "reason"]).to_csv(temporary, index=False)
+    """Write `index.parquet` (one row a video) and `index.excluded.csv` (path, reason).
+
+    The metadata have `near_equal`: groups of names of signers and of labels that may mean one thing.
+    """
+    printable = [(path.encode("utf-8", "backslashreplace").decode(), reason) for path, reason in index.excluded]
+    write_csv(pd.DataFrame(printable, columns=["path", "reason"]), out_excluded)
     metadata = {"version": versions.INDEX, "shards": shards, "excluded": len(index.excluded)}
-    files.write_parquet(index_table(index, shards), out, metadata)
+    files.write_parquet(index_table(index, shards), out, {**metadata, "near_equal": index.near_equal})
