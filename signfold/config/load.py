@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import fields, is_dataclass
@@ -14,6 +15,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from signfold.config.schema import Config
+from signfold.config.yaml_file import read_yaml
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import Settings
 
@@ -158,6 +160,8 @@ def resolved(config: Mapping[str, Any], command_line: Mapping[str, Any]) -> dict
     given = typed(command_line)
     result = merged(config, given)
     check_config(result)
+    for key in ("cache", "predict"):
+        result[key] = result[key] and os.path.expanduser(result[key])  # noqa: PTH111 -- stays a text
     settings = {key: value for key, value in given.items() if key in _SETTINGS}
     for dataset in result["datasets"].values():
         if settings and "settings" in dataset:
@@ -216,7 +220,7 @@ def dataset_of(config: Mapping[str, Any], name: str) -> dict[str, Any]:
         own["root"] = f"results/{name}/videos"
     if "root" not in own:
         raise SignfoldError(f"datasets.{name}: no `root`; give the folder with the videos")
-    return own
+    return own | {"root": os.path.expanduser(own["root"])}  # noqa: PTH111 -- a Path would drop a leading ./
 
 
 def _preset(preset: str) -> dict[str, Any]:
@@ -234,10 +238,8 @@ def read_config(file: str | Path | None) -> dict[str, Any]:
     SignfoldError
         If there is no such file, or a key that does not exist.
     """
-    config: dict[str, Any] = yaml.safe_load((HOME / "config.yaml").read_text(encoding="utf-8"))
+    config = read_yaml(HOME / "config.yaml")
     if file is not None:
-        if not Path(file).is_file():
-            raise SignfoldError(f"{file}: no such file; give the file that you give to `snakemake --configfile`")
-        config = merged(config, yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {})
+        config = merged(config, read_yaml(file))
     check_config(config)
     return config

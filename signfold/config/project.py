@@ -183,6 +183,10 @@ class Project:
         if not self.config["predict"]:
             raise SignfoldError("predict: no videos; give their folder: --config predict=FOLDER")
         folder = Path(self.config["predict"])
+        if not folder.is_dir():
+            raise SignfoldError(
+                f"predict: {folder}: no such folder (looked for from {Path.cwd()}); give that of the videos"
+            )
         return {str(folder): [(name, (folder / name).stat().st_mtime) for name in files_below(folder)]}
 
 

@@ -296,7 +296,7 @@ def _nothing_found(root: Path, files: int, excluded: list[tuple[str, str]], suff
 
 
 def reasons(excluded: Sequence[tuple[str, str]]) -> list[str]:
-    """Return each reason for leaving something out behind an example and how many more there are, frequent ones first."""
+    """Return each reason for leaving something out, behind an example and the number of others; frequent ones first."""
     counts = Counter(reason for _, reason in excluded)
     first: dict[str, str] = {}
     for path, reason in excluded:

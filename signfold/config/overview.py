@@ -1,0 +1,154 @@
+"""What a run will work on, from names of files alone: three lines for its head. Light: the Snakefile imports it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from signfold.config.advice import check_dataset_is_named, overruled
+from signfold.config.project import Dataset, Project
+from signfold.config.targets import wanted
+from signfold.core.errors import SignfoldError
+from signfold.dataset.index import Sample, reasons
+
+
+def introduction(
+    project: Project, given: Mapping[str, Any], targets: Collection[str], until: Collection[str] = ()
+) -> list[str]:
+    """Return what a run says first of the datasets that its targets belong to.
+
+    Parameters
+    ----------
+    project
+        The configured datasets.
+    given
+        What the user's files and `--config` say.
+    targets
+        As on Snakemake's command line; none stands for the report of the configured dataset.
+    until
+        Rules at which the run ends: with any, a dataset need not be split.
+
+    Raises
+    ------
+    SignfoldError
+        If a target or dataset cannot be made, or it is not said which dataset to build.
+    """
+    named = wanted(project, targets)
+    if not targets:
+        check_dataset_is_named(given, project.config)
+        named = {project.config["dataset"]: True}
+    said = []
+    for name, folds_needed in named.items():
+        said += head(project[name], folds_needed and not until)
+        said += [f"{name}: note: {line}" for line in overruled(given, project.config, name)]
+    return said
+
+
+def head(dataset: Dataset, folds_needed: bool = True) -> list[str]:
+    """Return three lines: what is found, which folds there will be, what is written; and a line for each warning.
+
+    Parameters
+    ----------
+    dataset
+        A configured dataset.
+    folds_needed
+        Whether a dataset that cannot be split is an error.
+
+    Raises
+    ------
+    SignfoldError
+        If the dataset cannot be read, or not be split though its folds are needed.
+    """
+    try:
+        folds, shape = len(dataset.folds), describe_folds(dataset)
+    except SignfoldError as error:
+        if folds_needed:
+            raise
+        folds, shape = 0, f"none can be made: {error}"
+    lines = [f"found: {describe_samples(dataset)}", f"folds: {shape}", f"writes: {describe_outputs(dataset, folds)}"]
+    return [f"{dataset.name}: {line}" for line in [*lines, *(f"warning: {line}" for line in warnings(dataset))]]
+
+
+def describe_samples(dataset: Dataset) -> str:
+    """Return how many videos, classes and signers there are, and how much was left out."""
+    samples, excluded = dataset.index.samples, dataset.index.excluded
+    what = "clips" if dataset.imported else "videos"
+    unknown = sum(sample.signer is None for sample in samples)
+    signers = counted(len(dataset.index.signers), "signer")
+    if unknown == len(samples):
+        signers = "signers unknown"
+    elif unknown:
+        signers += f" (unknown for {unknown} {what})"
+    labels = len({sample.label for sample in samples})
+    text = f"{counted(len(samples), what[:-1])}, {counted(labels, 'class', 'classes')}, {signers}"
+    return f"{text}; left out: {len(excluded)}, {reasons(excluded)[0]}" if excluded else f"{text}; nothing left out"
+
+
+def describe_folds(dataset: Dataset) -> str:
+    """Return how clips are set apart.
+
+    Raises
+    ------
+    SignfoldError
+        If the dataset cannot be split.
+    """
+    settings, samples = dataset.settings.folds, dataset.index.samples
+    if settings.method == "official":
+        parts = Counter(sample.split for sample in samples)
+        return "the official split: " + ", ".join(f"{parts[part]} {part}" for part in ("train", "val", "test"))
+    apart = "signers" if settings.group == "signer" and dataset.index.signers else "videos, whoever signs them,"
+    return f"{len(dataset.folds)}, {apart} apart"
+
+
+def describe_outputs(dataset: Dataset, folds: int) -> str:
+    """Return what a whole run trains and writes."""
+    settings = dataset.settings
+    networks = folds * len(settings.streams) * settings.seeds
+    times = f"{folds} folds × {len(settings.streams)} streams × {settings.seeds} seeds"
+    return f"results/{dataset.name}/report.html, from {counted(networks, 'network')} ({times})"
+
+
+def warnings(dataset: Dataset) -> list[str]:
+    """Return what a user should know before hours of work: classes that cannot be right, names that may be one."""
+    said = [f"{len(found)} classes {why}, as {found[0]!r}" for why, found in unlearnable(dataset).items()]
+    for field, groups in dataset.index.near_equal.items():
+        alike = " and ".join(map(repr, groups[0]))
+        said.append(
+            f"{counted(len(groups), field)} may be spelt in several ways, as {alike}; set "
+            f"datasets.{dataset.name}.spellings to join or keep"
+        )
+    return said
+
+
+def unlearnable(dataset: Dataset) -> dict[str, list[str]]:
+    """Return the classes that are tested and never learnt in one fold or in all, by why."""
+    if dataset.settings.folds.method == "official":
+        parts = _by_label((sample, sample.split) for sample in dataset.index.samples)
+        absent = sorted(label for label, found in parts.items() if "test" in found and "train" not in found)
+        return {"are in the test part and not in training": absent} if absent else {}
+    groups = _by_label((sample, group_of(sample, dataset)) for sample in dataset.index.samples)
+    single = sorted(label for label, found in groups.items() if len(found) == 1)
+    sizes = Counter(sample.label for sample in dataset.index.samples)
+    alone = [label for label in single if sizes[label] == 1]
+    others = [label for label in single if sizes[label] > 1]
+    found = {"have one clip, which is tested and never learnt": alone, "have one signer, who is never learnt": others}
+    return {why: labels for why, labels in found.items() if labels}
+
+
+def group_of(sample: Sample, dataset: Dataset) -> str:
+    """Return what is kept apart in the folds: the signer, or the clip itself."""
+    by_signer = dataset.settings.folds.group == "signer" and sample.signer is not None
+    return f"signer {sample.signer}" if by_signer else f"clip {sample.sample_id}"
+
+
+def _by_label(pairs: Iterable[tuple[Sample, str | None]]) -> dict[str, set[str | None]]:
+    found: dict[str, set[str | None]] = {}
+    for sample, group in pairs:
+        found.setdefault(sample.label, set()).add(group)
+    return found
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return "1 video" or "2,000 videos"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
