@@ -230,8 +230,8 @@ def _preset(preset: str) -> dict[str, Any]:
     return yaml.safe_load(known[preset].read_text(encoding="utf-8"))
 
 
-def read_config(file: str | Path | None) -> dict[str, Any]:
-    """Return the checked configuration: the defaults with a file's keys over them.
+def read_config(*files: str | Path | None) -> dict[str, Any]:
+    """Return the checked configuration: the defaults with the keys of files over them, one after the other.
 
     Raises
     ------
@@ -239,7 +239,7 @@ def read_config(file: str | Path | None) -> dict[str, Any]:
         If there is no such file, or a key that does not exist.
     """
     config = read_yaml(HOME / "config.yaml")
-    if file is not None:
-        config = merged(config, read_yaml(file))
+    for file in files:
+        config = merged(config, read_yaml(file) if file else {})
     check_config(config)
     return config

@@ -12,6 +12,8 @@ from signfold.config.targets import wanted
 from signfold.core.errors import SignfoldError
 from signfold.dataset.index import Sample, reasons
 
+_NONE_VALIDATES = "folds: {val_fraction: 0}"
+
 
 def introduction(
     project: Project, given: Mapping[str, Any], targets: Collection[str], until: Collection[str] = ()
@@ -61,6 +63,7 @@ def head(dataset: Dataset, folds_needed: bool = True) -> list[str]:
         If the dataset cannot be read, or not be split though its folds are needed.
     """
     try:
+        check_classes(dataset)
         folds, shape = len(dataset.folds), describe_folds(dataset)
     except SignfoldError as error:
         if folds_needed:
@@ -68,6 +71,22 @@ def head(dataset: Dataset, folds_needed: bool = True) -> list[str]:
         folds, shape = 0, f"none can be made: {error}"
     lines = [f"found: {describe_samples(dataset)}", f"folds: {shape}", f"writes: {describe_outputs(dataset, folds)}"]
     return [f"{dataset.name}: {line}" for line in [*lines, *(f"warning: {line}" for line in warnings(dataset))]]
+
+
+def check_classes(dataset: Dataset) -> None:
+    """Check that there is something to tell apart.
+
+    Raises
+    ------
+    SignfoldError
+        If all clips are of one class.
+    """
+    labels = {sample.label for sample in dataset.index.samples}
+    if len(labels) == 1:
+        raise SignfoldError(
+            f"one class only, {labels.pop()!r}; a recogniser needs two. Correct `match` or the labels' column of "
+            f"datasets.{dataset.name}"
+        )
 
 
 def describe_samples(dataset: Dataset) -> str:
@@ -105,13 +124,17 @@ def describe_outputs(dataset: Dataset, folds: int) -> str:
     """Return what a whole run trains and writes."""
     settings = dataset.settings
     networks = folds * len(settings.streams) * settings.seeds
-    times = f"{folds} folds × {len(settings.streams)} streams × {settings.seeds} seeds"
-    return f"results/{dataset.name}/report.html, from {counted(networks, 'network')} ({times})"
+    parts = [counted(folds, "fold"), counted(len(settings.streams), "stream"), counted(settings.seeds, "seed")]
+    return f"results/{dataset.name}/report.html, from {counted(networks, 'network')} ({' × '.join(parts)})"
 
 
 def warnings(dataset: Dataset) -> list[str]:
     """Return what a user should know before hours of work: classes that cannot be right, names that may be one."""
-    said = [f"{len(found)} classes {why}, as {found[0]!r}" for why, found in unlearnable(dataset).items()]
+    said = [
+        f"{counted(len(found), 'class', 'classes')} cannot be right: {why}, as {found[0]!r}"
+        for why, found in unlearnable(dataset).items()
+    ]
+    said += few_to_train(dataset)
     for field, groups in dataset.index.near_equal.items():
         alike = " and ".join(map(repr, groups[0]))
         said.append(
@@ -121,18 +144,32 @@ def warnings(dataset: Dataset) -> list[str]:
     return said
 
 
+def few_to_train(dataset: Dataset) -> list[str]:
+    """Return what validation costs where few signers train: there it takes half of them, or nobody can be spared."""
+    settings, signers = dataset.settings.folds, dataset.index.signers
+    if settings.method == "official" or settings.group != "signer" or not settings.val_fraction or not signers:
+        return []
+    training = len(signers) - -(-len(signers) // len(dataset.folds))
+    if training > 2 or any(sample.signer is None for sample in dataset.index.samples):
+        return []
+    who = counted(len(signers), "signer")
+    if training == 1:
+        return [f"{who}: none can be spared for validation, and the last epoch is taken, as with {_NONE_VALIDATES}"]
+    return [f"{who}: of two who train one validates; {_NONE_VALIDATES} trains on both and takes the last epoch"]
+
+
 def unlearnable(dataset: Dataset) -> dict[str, list[str]]:
     """Return the classes that are tested and never learnt in one fold or in all, by why."""
     if dataset.settings.folds.method == "official":
         parts = _by_label((sample, sample.split) for sample in dataset.index.samples)
         absent = sorted(label for label, found in parts.items() if "test" in found and "train" not in found)
-        return {"are in the test part and not in training": absent} if absent else {}
+        return {"in the test part and not in training": absent} if absent else {}
     groups = _by_label((sample, group_of(sample, dataset)) for sample in dataset.index.samples)
     single = sorted(label for label, found in groups.items() if len(found) == 1)
     sizes = Counter(sample.label for sample in dataset.index.samples)
     alone = [label for label in single if sizes[label] == 1]
     others = [label for label in single if sizes[label] > 1]
-    found = {"have one clip, which is tested and never learnt": alone, "have one signer, who is never learnt": others}
+    found = {"one clip, never learnt where it is tested": alone, "one signer, never learnt where tested": others}
     return {why: labels for why, labels in found.items() if labels}
 
 

@@ -156,6 +156,17 @@ class Project:
     def __getitem__(self, name: str) -> Dataset:
         return self._datasets[name]
 
+    def named(self, name: str) -> Dataset:
+        """Return a dataset.
+
+        Raises
+        ------
+        SignfoldError
+            If there is none of this name.
+        """
+        dataset_of(self.config, name)
+        return self._datasets[name]
+
     def imported(self, wanted: bool) -> list[str]:
         """Return the datasets whose keypoints are imported, or those whose keypoints are extracted."""
         return [name for name, dataset in self._datasets.items() if dataset.imported == wanted]

@@ -115,8 +115,10 @@ def text_in_place_of_video(path: str | Path) -> str | None:
     text = head.split(b"\0", 1)[0]
     if not text or not (_PLAYLIST.match(text) or (text == head and _is_plain(head))):
         return None
+    if text.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, not the video itself; run `git lfs pull`"
     begins = text.decode("utf-8", "backslashreplace").strip().splitlines()[:1]
-    return f"a text or playlist, not a video: it begins with {(begins or [''])[0][:40]!r}"
+    return f"a text file, such as a playlist, not a video; rename or remove it (it begins {(begins or [''])[0][:40]!r})"
 
 
 def _is_plain(head: bytes) -> bool:
