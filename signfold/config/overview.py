@@ -147,9 +147,9 @@ def warnings(dataset: Dataset) -> list[str]:
 def few_to_train(dataset: Dataset) -> list[str]:
     """Return what validation costs where few signers train: there it takes half of them, or nobody can be spared."""
     settings, signers = dataset.settings.folds, dataset.index.signers
-    if settings.method == "official" or settings.group != "signer" or not settings.val_fraction or not signers:
+    if settings.method == "official" or settings.group != "signer" or not settings.val_fraction or len(signers) < 2:
         return []
-    training = len(signers) - -(-len(signers) // len(dataset.folds))
+    training = len(signers) - -(-len(signers) // min(settings.k, len(signers)))
     if training > 2 or any(sample.signer is None for sample in dataset.index.samples):
         return []
     who = counted(len(signers), "signer")

