@@ -50,7 +50,7 @@ def test_a_run_says_once_what_it_works_on(folder: Path) -> None:
         (
             "fold",
             ("results/mine/models/fold-9.done",),
-            "signfold: results/mine/models/fold-9.done: mine has no fold-9;",
+            "signfold: results/mine/models/fold-9.done: mine has no",
         ),
         ("key", (), "  datasets.mine.rot: unknown key; did you mean `root`?"),
     ],
