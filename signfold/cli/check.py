@@ -14,6 +14,7 @@ from signfold.config.advice import check_dataset_is_named, overruled
 from signfold.config.load import merged, read_config, resolved
 from signfold.config.project import Dataset, Project
 from signfold.config.yaml_file import read_yaml
+from signfold.dataset import spelling
 from signfold.dataset.index import reasons
 from signfold.dataset.listing import text_in_place_of_video
 from signfold.dataset.manifest import natural, numbered
@@ -128,8 +129,7 @@ def unlearnable(dataset: Dataset) -> list[str]:
 
 def spellings(dataset: Dataset) -> list[str]:
     """Return the near-equal names of signers and labels."""
-    groups = [(field, group) for field, found in dataset.index.near_equal.items() for group in found]
-    return _first([f"{field}: {', '.join(map(repr, group))}" for field, group in groups])
+    return _first(spelling.described(dataset.index.near_equal))
 
 
 def unreadable(dataset: Dataset) -> list[str]:

@@ -42,8 +42,20 @@ def check_config(config: Mapping[str, Any]) -> None:
             errors += _errors(Settings, dataset["settings"], ("datasets", name, "settings"))
     if errors:
         raise SignfoldError("\n".join(["the configuration has errors:", *errors]))
+    _check_cache(config)
     if config["dataset"] not in config["datasets"]:
         raise SignfoldError(_unknown_key("datasets", config["dataset"], list(config["datasets"])))
+
+
+def _check_cache(config: Mapping[str, Any]) -> None:
+    cache = Path(os.path.abspath(config["cache"]))  # noqa: PTH100 -- without following links
+    for name in config["datasets"]:
+        results = Path.cwd() / "results" / name
+        if results == cache or results in cache.parents or cache in results.parents:
+            raise SignfoldError(
+                f"datasets.{name}: its results would lie in results/{name}, and the cache in {config['cache']}; "
+                "rename the dataset, or set `cache` to a folder of its own"
+            )
 
 
 _checker = functools.cache(TypeAdapter)

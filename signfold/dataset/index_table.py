@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from signfold.core import files, versions
 from signfold.core.tables import write_csv
+from signfold.dataset import spelling
 from signfold.dataset.index import COLUMNS, Index, shard_of
 
 
@@ -17,6 +18,11 @@ def index_table(index: Index, shards: int) -> pa.Table:
     columns: dict[str, list[str | None]] = {name: [getattr(s, name) for s in index.samples] for name in COLUMNS}
     columns["shard"] = [shard_of(sample.sample_id, shards) for sample in index.samples]
     return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+
+
+def similar_names(index: Path) -> list[str]:
+    """Return the near-equal names of signers and labels that an `index.parquet` tells of, a line for each group."""
+    return spelling.described(files.read_metadata(index).get("near_equal", {}))
 
 
 def write_index(index: Index, shards: int, out: Path, out_excluded: Path) -> None:

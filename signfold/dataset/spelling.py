@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 
@@ -39,3 +39,8 @@ def near_equal(names: Iterable[str | None]) -> list[list[str]]:
 def joined(names: Iterable[str | None]) -> dict[str, str]:
     """Return for each name that is near-equal to a more frequent one, that one."""
     return {name: group[0] for group in near_equal(names) for name in group[1:]}
+
+
+def described(near_equal: Mapping[str, list[list[str]]]) -> list[str]:
+    """Return a line for each group of near-equal names, such as "signer: 'anna', 'Anna'"."""
+    return [f"{field}: {', '.join(map(repr, group))}" for field, groups in near_equal.items() for group in groups]

@@ -175,9 +175,10 @@ def predict(results: Path, paths: Sequence[Path], out: Path, store: Cache) -> pd
     SignfoldError
         If there are no networks or no videos.
     """
+    videos = videos_in(paths)
     keypoints, ensemble = extraction_settings(results), load_ensemble(results)
     rows = []
-    for video in tqdm(videos_in(paths), unit="video", desc="predict"):
+    for video in tqdm(videos, unit="video", desc="predict"):
         found = store.extraction(video, file_digest(video)[0], holistic_of(keypoints))
         rows.append({"video": str(video), **_row(ensemble, found)})
     table = pd.DataFrame(rows)

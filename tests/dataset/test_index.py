@@ -225,3 +225,16 @@ def test_the_snakefile_pays_for_nothing_heavy() -> None:
     modules = "signfold.config.load, signfold.dataset.index, signfold.folds.names, signfold.core.settings"
     code = f"import sys; import {modules}; print({heavy} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_a_name_that_a_spreadsheet_would_calculate_is_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(make(tmp_path, "house/a.mp4", "=cmd|' !A0'.txt"))
+    write_index(index.read_index(preset("folders", Path())), 8, Path("index.parquet"), Path("excluded.csv"))
+    with (tmp_path / "excluded.csv").open(encoding="utf-8") as file:
+        assert [row["path"] for row in csv.DictReader(file)] == ["'=cmd|' !A0'.txt"]
+
+
+def test_a_missing_folder_says_from_where_it_was_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SignfoldError, match=rf"nowhere: no such folder \(looked for in {tmp_path}, where"):
+        index.read_index(preset("folders", Path("nowhere")))
