@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from signfold.config.load import typed
 from signfold.core.errors import SignfoldError
 
 
@@ -37,14 +38,14 @@ def overruled(given: Mapping[str, Any], config: Mapping[str, Any], name: str) ->
     Parameters
     ----------
     given
-        What the user's files say.
+        What the user's files and `--config` say.
     config
-        The whole configuration.
+        The resolved configuration, in which `--config` counts most.
     name
         A key of `datasets`.
     """
     own = dict(_leaves(config["datasets"][name].get("settings") or {}))
-    general = dict(_leaves({key: value for key, value in given.items() if key != "datasets"}))
+    general = dict(_leaves({key: typed(value) for key, value in given.items() if key != "datasets"}))
     return [
         f"{key}: {_short(general[key])} has no effect on {name}: datasets.{name}.settings says {_short(own[key])}"
         for key in general

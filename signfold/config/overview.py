@@ -37,9 +37,9 @@ def introduction(
         If a target or dataset cannot be made, or it is not said which dataset to build.
     """
     named = wanted(project, targets)
-    if not targets:
+    if not targets or "all" in targets:
         check_dataset_is_named(given, project.config)
-        named = {project.config["dataset"]: True}
+        named[project.config["dataset"]] = True
     said = []
     for name, folds_needed in named.items():
         said += head(project[name], folds_needed and not until)

@@ -19,7 +19,7 @@ from signfold.core.settings import PretrainSettings, Settings
 from signfold.dataset import index, keypoint_files
 from signfold.dataset.index import Index, Sample
 from signfold.dataset.listing import files_below
-from signfold.dataset.state import fingerprint, index_digest
+from signfold.dataset.state import file_state, fingerprint, index_digest
 from signfold.folds import names
 
 Shards = dict[str, tuple[Sample, ...]]
@@ -183,8 +183,8 @@ class Project:
             if name == self.config["dataset"] or "pretrain" in (about.get("settings") or {}):
                 _ = self[name].pretrain
 
-    def new_videos(self) -> dict[str, list[tuple[str, float]]]:
-        """Return the folder to predict with its files and their modification times.
+    def new_videos(self) -> dict[str, list[tuple[str, str]]]:
+        """Return the folder to predict with its files and the state of each.
 
         Raises
         ------
@@ -198,7 +198,7 @@ class Project:
             raise SignfoldError(
                 f"predict: {folder}: no such folder (looked for from {Path.cwd()}); give that of the videos"
             )
-        return {str(folder): [(name, (folder / name).stat().st_mtime) for name in files_below(folder)]}
+        return {str(folder): [(name, file_state(str(folder / name))) for name in files_below(folder)]}
 
 
 def _as_lists(value: Any) -> Any:

@@ -104,4 +104,16 @@ def test_a_file_with_datasets_says_which_to_build_unless_a_target_does(tmp_path:
 def test_an_overlay_that_a_datasets_own_settings_win_over_is_told(tmp_path: Path) -> None:
     own = {"mine": {"settings": {"training": {"epochs": 20, "ema": 0.5}}}}
     said = introduced(tmp_path, FOUR, training={"epochs": 200, "ema": 0.5}, datasets=own)
+    assert [line for line in said if "note" in line] == said[-1:]
     assert said[-1] == ("mine: note: training.epochs: 200 has no effect on mine: datasets.mine.settings says 20")
+
+
+def test_the_command_line_is_no_overlay(tmp_path: Path) -> None:
+    own = {"root": str(tmp_path), "match": r"(?P<label>[a-z]+)_(?P<signer>[a-z]+)", "settings": {"seed": 1}}
+    for name in FOUR.split():
+        (tmp_path / f"{name}.mp4").write_bytes(b"x")
+    over = {"training": {"epochs": "2"}, "seed": 3}  # as Snakemake reads --config: what is in braces stays text
+    given = merged({"dataset": "mine", "datasets": {"mine": own}}, over)
+    own["settings"]["training"] = {"epochs": 7}  # type: ignore[index]
+    project = Project(resolved(merged(DEFAULT, {**given, "datasets": {"mine": own}}), over))
+    assert not [line for line in introduction(project, given, ["all"]) if "note" in line]
