@@ -14,6 +14,7 @@ from signfold.config.advice import check_dataset_is_named, overruled
 from signfold.config.load import merged, read_config, resolved
 from signfold.config.project import Dataset, Project
 from signfold.config.yaml_file import read_yaml
+from signfold.core.errors import SignfoldError
 from signfold.dataset import spelling
 from signfold.dataset.index import reasons
 from signfold.dataset.listing import text_in_place_of_video
@@ -115,7 +116,7 @@ def _people(clips: pd.DataFrame) -> str:
         return "nobody"
     names = sorted(set(clips["signer"].dropna()), key=natural)
     listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"{len(clips)} ({listed or 'signers unknown'})"
+    return f"{len(clips)} ({listed})" if names else str(len(clips))
 
 
 def unlearnable(dataset: Dataset) -> list[str]:
@@ -133,7 +134,13 @@ def spellings(dataset: Dataset) -> list[str]:
 
 
 def unreadable(dataset: Dataset) -> list[str]:
-    """Return the videos that will be set aside, as far as their first bytes tell."""
+    """Return the videos that will be set aside, as far as their first bytes tell.
+
+    Raises
+    ------
+    SignfoldError
+        If that is all of them.
+    """
     if dataset.imported or dataset.truth:
         return []
     refused = []
@@ -144,6 +151,8 @@ def unreadable(dataset: Dataset) -> list[str]:
             reason = f"cannot be read ({error.strerror})"
         if reason:
             refused.append((sample.path, reason.partition(" (it begins")[0]))
+    if len(refused) == len(dataset.index.samples):
+        raise SignfoldError(f"{dataset.source['root']}: no file is a video: {reasons(refused)[0]}")
     return reasons(refused)
 
 

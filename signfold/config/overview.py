@@ -116,8 +116,10 @@ def describe_folds(dataset: Dataset) -> str:
     if settings.method == "official":
         parts = Counter(sample.split for sample in samples)
         return "the official split: " + ", ".join(f"{parts[part]} {part}" for part in ("train", "val", "test"))
-    apart = "signers" if settings.group == "signer" and dataset.index.signers else "videos, whoever signs them,"
-    return f"{len(dataset.folds)}, {apart} apart"
+    if settings.group == "signer" and all(sample.signer is not None for sample in samples):
+        return f"{len(dataset.folds)}, no signer in two roles"
+    why = "folds.group is sample" if settings.group == "sample" else "signers are unknown"
+    return f"{len(dataset.folds)}; {why}, so that one person may be in training and test"
 
 
 def describe_outputs(dataset: Dataset, folds: int) -> str:

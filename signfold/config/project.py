@@ -189,7 +189,7 @@ class Project:
         Raises
         ------
         SignfoldError
-            If the configuration names no folder.
+            If the configuration names no folder with videos.
         """
         if not self.config["predict"]:
             raise SignfoldError("predict: no videos; give their folder: --config predict=FOLDER")
@@ -198,7 +198,10 @@ class Project:
             raise SignfoldError(
                 f"predict: {folder}: no such folder (looked for from {Path.cwd()}); give that of the videos"
             )
-        return {str(folder): [(name, file_state(str(folder / name))) for name in files_below(folder)]}
+        names = [name for name in files_below(folder) if Path(name).suffix.lower() in index.VIDEO_SUFFIXES]
+        if not names:
+            raise SignfoldError(f"predict: {folder}: no videos ({' '.join(sorted(index.VIDEO_SUFFIXES))})")
+        return {str(folder): [(name, file_state(str(folder / name))) for name in names]}
 
 
 def _as_lists(value: Any) -> Any:

@@ -96,6 +96,7 @@ def test_what_would_stop_a_run_is_one_message_and_status_1(root: Path) -> None:
     said = check(root)
     assert said.exit_code == 1
     assert said.output.startswith("Error: folds.group: there is one signer only, 'ann'")
+    assert "Traceback" not in said.output
     said = check(root, "--dataset", "mein")
     assert "datasets.mein: unknown key; did you mean `mine`?" in said.output
     said = CliRunner().invoke(main, ["check", str(root / "other.yaml")])
@@ -107,3 +108,12 @@ def test_the_demo_is_checked_before_it_is_rendered(tmp_path: Path, monkeypatch: 
     said = CliRunner().invoke(main, ["check"])
     assert said.exit_code == 0, said.output
     assert said.output.startswith("demo: found: ")
+
+
+def test_a_folder_of_texts_with_names_of_videos_is_an_error(root: Path) -> None:
+    for video in root.glob("videos/*/*.mp4"):
+        video.write_text("version https://git-lfs.github.com/spec/v1")
+    said = check(root)
+    assert said.exit_code == 1
+    assert "videos: no file is a video: " in said.output
+    assert "1/ann_1.mp4' and 14 more: a Git LFS pointer, not the video itself; run `git lfs pull`" in said.output

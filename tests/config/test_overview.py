@@ -38,9 +38,17 @@ def test_three_lines_say_what_is_found_how_it_is_split_and_what_is_written(tmp_p
     notes = f"'{tmp_path}/videos/notes.txt': not a video file (.txt)"
     assert introduced(tmp_path, FOUR) == [
         f"mine: found: 8 videos, 2 classes, 4 signers; left out: 1, {notes}",
-        "mine: folds: 4, signers apart",
+        "mine: folds: 4, no signer in two roles",
         "mine: writes: results/mine/report.html, from 4 networks (4 folds × 1 stream × 1 seed)",
     ]
+
+
+def test_where_signers_are_not_kept_apart_it_is_said(tmp_path: Path) -> None:
+    said = introduced(tmp_path, FOUR, folds={"group": "sample"})[1]
+    assert said == "mine: folds: 8; folds.group is sample, so that one person may be in training and test"
+    unknown = {"mine": {"match": r"(?P<label>[a-z]+)_"}}
+    said = introduced(tmp_path, FOUR, datasets=unknown)[1]
+    assert said == "mine: folds: 8; signers are unknown, so that one person may be in training and test"
 
 
 def test_what_cannot_be_learnt_and_who_may_be_one_is_warned_of(tmp_path: Path) -> None:

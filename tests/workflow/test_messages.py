@@ -37,7 +37,7 @@ def test_a_run_says_once_what_it_works_on(folder: Path) -> None:
     assert status == 0
     assert [line for line in said if line.startswith("mine: ")] == [
         "mine: found: 8 videos, 2 classes, 4 signers; nothing left out",
-        "mine: folds: 4, signers apart",
+        "mine: folds: 4, no signer in two roles",
         "mine: writes: results/mine/report.html, from 4 networks (4 folds × 1 stream × 1 seed)",
     ]
 
