@@ -165,7 +165,7 @@ def _records(
             yield reader.line_num, {n: cell.strip() if n == "video" else clean(cell) for n, cell in cells.items()}
     except csv.Error as error:
         raise SignfoldError(
-            f"{file}, line {reader.line_num}: {error}; look for a quotation mark that is opened there and never closed"
+            f"{file}, line {reader.line_num}: {error}; look for a quotation mark at or above it that is never closed"
         ) from None
 
 
