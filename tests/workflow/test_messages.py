@@ -52,6 +52,11 @@ def test_a_run_says_once_what_it_works_on(folder: Path) -> None:
             ("results/mine/models/fold-9.done",),
             "signfold: results/mine/models/fold-9.done: mine has no",
         ),
+        (
+            "name",
+            ("results/mne/report.html",),
+            "signfold: results/mne/report.html: no dataset 'mne'",
+        ),
         ("key", (), "  datasets.mine.rot: unknown key; did you mean `root`?"),
     ],
 )
