@@ -162,30 +162,30 @@ def few_to_train(dataset: Dataset) -> list[str]:
 
 def unlearnable(dataset: Dataset) -> dict[str, list[str]]:
     """Return the classes that are tested and never learnt in one fold or in all, by why."""
+    samples = dataset.index.samples
     if dataset.settings.folds.method == "official":
-        parts = _by_label((sample, sample.split) for sample in dataset.index.samples)
-        absent = sorted(label for label, found in parts.items() if "test" in found and "train" not in found)
+        parts = {(sample.label, sample.split) for sample in samples}
+        absent = sorted(label for label, part in parts if part == "test" and (label, "train") not in parts)
         return {"in the test part and not in training": absent} if absent else {}
-    groups = _by_label((sample, group_of(sample, dataset)) for sample in dataset.index.samples)
-    single = sorted(label for label, found in groups.items() if len(found) == 1)
-    sizes = Counter(sample.label for sample in dataset.index.samples)
+    single = sorted(_in_one_group(samples, by_signer=dataset.settings.folds.group == "signer"))
+    sizes = Counter(sample.label for sample in samples) if single else Counter()
     alone = [label for label in single if sizes[label] == 1]
     others = [label for label in single if sizes[label] > 1]
     found = {"one clip, never learnt where it is tested": alone, "one signer, never learnt where tested": others}
     return {why: labels for why, labels in found.items() if labels}
 
 
-def group_of(sample: Sample, dataset: Dataset) -> str:
-    """Return what is kept apart in the folds: the signer, or the clip itself."""
-    by_signer = dataset.settings.folds.group == "signer" and sample.signer is not None
-    return f"signer {sample.signer}" if by_signer else f"clip {sample.sample_id}"
-
-
-def _by_label(pairs: Iterable[tuple[Sample, str | None]]) -> dict[str, set[str | None]]:
-    found: dict[str, set[str | None]] = {}
-    for sample, group in pairs:
-        found.setdefault(sample.label, set()).add(group)
-    return found
+def _in_one_group(samples: Iterable[Sample], by_signer: bool) -> set[str]:
+    """Return the classes whose clips are all of one signer, or that have one clip alone."""
+    first: dict[str, tuple[str, bool]] = {}
+    several = set()
+    for sample in samples:
+        if sample.label not in several:
+            known = by_signer and sample.signer is not None
+            group = (sample.signer or "" if known else sample.sample_id, known)
+            if first.setdefault(sample.label, group) != group:
+                several.add(sample.label)
+    return first.keys() - several
 
 
 def counted(number: int, one: str, many: str = "") -> str:

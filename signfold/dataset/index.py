@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -134,25 +134,32 @@ def read_index(dataset: Mapping[str, Any]) -> Index:
     pattern = compiled(dataset.get("match"))
     by_path = pattern is not None and "label" in pattern.groupindex
     table = read_table(root, dataset["labels"], label_needed=not by_path) if "labels" in dataset else None
-    reader = _Reader(root, pattern, table, settings, _tables(dataset))
+    reader = _Reader(root, pattern, table, settings, _tables(dataset), read_glosses(root, dataset.get("glosses")))
     with limited(pattern, len(paths)):
         for name, relative in paths.items():
             reader.read(name, relative)
     excluded = [(reader.path(relative), reason) for relative, reason in listing.refused] + reader.excluded
     if table is not None:
         excluded += [(row, "in the label table, but there is no such video") for row in table.unused()]
-    if not reader.found:
+    if not reader.samples:
         raise SignfoldError(_nothing_found(root, len(paths), excluded, reader.suffixes))
-    similar = _respell(reader.found, dataset.get("spellings", "warn"))
-    samples = _sorted_unique(_samples(reader.found, read_glosses(root, dataset.get("glosses"))))
-    return Index(samples, tuple(excluded), similar)
+    samples, spellings = _sorted_unique(reader.samples), dataset.get("spellings", "warn")
+    if spellings == "join":
+        samples = _joined(samples, reader.glosses)
+    return Index(samples, tuple(excluded), _near_equal(samples) if spellings == "warn" else {})
+
+
+def _near_equal(samples: Sequence[Sample]) -> dict[str, list[list[str]]]:
+    signers = spelling.near_equal(sample.signer for sample in samples)
+    labels = spelling.near_equal(sample.label for sample in samples)
+    return {field: groups for field, groups in (("signer", signers), ("label", labels)) if groups}
 
 
 Fields = dict[str, str | None]
 
 
 class _Reader:
-    """Reads one file after the other: what is `found` of each, and what is `excluded` with its reason.
+    """Reads one file after the other: its `samples`, or why it is `excluded`.
 
     Parameters
     ----------
@@ -164,6 +171,8 @@ class _Reader:
         How keypoints are read; None for videos.
     own
         Files that are no clips and are not to be listed: the dataset's tables.
+    glosses
+        Label to gloss.
     """
 
     def __init__(
@@ -173,11 +182,12 @@ class _Reader:
         table: LabelTable | None,
         settings: ImportSettings | None,
         own: Collection[str],
+        glosses: Mapping[str, str],
     ) -> None:
         self.place = "" if root == Path() else str(root)
-        self.pattern, self.table, self.settings, self.own = pattern, table, settings, own
+        self.pattern, self.table, self.settings, self.own, self.glosses = pattern, table, settings, own, glosses
         self.suffixes = VIDEO_SUFFIXES if settings is None else {keypoint_files.SUFFIXES[settings.format]}
-        self.found: list[tuple[list[str], str, Fields]] = []
+        self.samples: list[Sample] = []
         self.excluded: list[tuple[str, str]] = []
 
     def path(self, relative: str) -> str:
@@ -195,33 +205,28 @@ class _Reader:
             except UnreadableFile as error:
                 about = str(error).removeprefix(f"{path}: ")
         if not isinstance(about, str):
-            sample_id = sample_id_of(name)
-            self.found.append(([sample_id + clip for clip in clips], path, about))
+            label = about["label"] or ""
+            gloss = about["gloss"] or _gloss(self.glosses, label)
+            sample_id, rest = sample_id_of(name), (path, label, gloss, about["signer"], about["split"])
+            self.samples += [Sample(sample_id + clip, *rest) for clip in clips]
         elif relative not in self.own:
             self.excluded.append((path, about))
 
 
-def _respell(found: Sequence[tuple[list[str], str, Fields]], spellings: str) -> dict[str, list[list[str]]]:
-    """Give near-equal names of signers and labels one spelling if they are to be joined; else return them."""
-    similar: dict[str, list[list[str]]] = {}
-    for field in ("signer", "label") if spellings != "keep" else ():
-        names = [about[field] for ids, _, about in found for _ in ids]
-        if spellings == "join":
-            one = spelling.joined(names)
-            for _, _, about in found if one else ():
-                about[field] = one.get(about[field] or "", about[field] or "") or None
-        elif groups := spelling.near_equal(names):
-            similar[field] = groups
-    return similar
+def _gloss(glosses: Mapping[str, str], label: str) -> str | None:
+    return (glosses.get(label) or glosses.get(label.lstrip("0"))) if glosses else None
 
 
-def _samples(found: Sequence[tuple[list[str], str, Fields]], glosses: Mapping[str, str]) -> list[Sample]:
-    samples = []
-    for ids, path, about in found:
-        label = about["label"] or ""
-        gloss = about["gloss"] or glosses.get(label) or glosses.get(label.lstrip("0"))
-        samples += [Sample(sample_id, path, label, gloss, about["signer"], about["split"]) for sample_id in ids]
-    return samples
+def _joined(samples: Sequence[Sample], glosses: Mapping[str, str]) -> tuple[Sample, ...]:
+    """Return the samples with the most frequent spelling of each signer and label."""
+    signers = spelling.joined(sample.signer for sample in samples)
+    labels = spelling.joined(sample.label for sample in samples)
+    changed = []
+    for sample in samples:
+        label, signer = labels.get(sample.label, sample.label), signers.get(sample.signer or "", sample.signer)
+        gloss = sample.gloss if label == sample.label else _gloss(glosses, label) or sample.gloss
+        changed.append(replace(sample, label=label, signer=signer, gloss=gloss))
+    return tuple(changed)
 
 
 def _tables(dataset: Mapping[str, Any]) -> set[str]:
