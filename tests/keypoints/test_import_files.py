@@ -238,7 +238,9 @@ def test_the_command_says_what_it_found(tmp_path: Path) -> None:
 def snakemake(folder: Path, config: dict[str, Any], *arguments: str) -> str:
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--configfile", "config.yaml"]
-    done = subprocess.run([*command, "--cores", "2", *arguments], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, "--verbose", "--cores", "2", *arguments], cwd=folder, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
