@@ -34,7 +34,7 @@ with job(snakemake.log[0], snakemake.threads):
     from signfold.dataset import index
 
     found = index.read_index(dataset_of(snakemake.config, snakemake.wildcards.dataset))
-    store = Path(snakemake.config["store"])
+    store = Path(snakemake.config["cache"])
     for sample in index.by_shard(found, snakemake.params.shards)[snakemake.wildcards.shard]:
         key = hashlib.sha256(sample.sample_id.encode()).hexdigest()
         entry = store / key[:2] / f"{key}.parquet"

@@ -20,7 +20,10 @@ HEAVY = {"numpy", "pandas", "pyarrow", "cv2", "torch", "mediapipe"}
 LIGHT = [
     *[f"signfold.core.{name}" for name in ("settings", "versions", "devices", "errors", "results")],
     *[module.name for module in pkgutil.walk_packages(signfold.config.__path__, "signfold.config.")],
-    *[f"signfold.dataset.{name}" for name in ("index", "label_tables", "keypoint_files", "synthetic")],
+    *[
+        f"signfold.dataset.{name}"
+        for name in "index keypoint_files label_tables listing patterns spelling state synthetic".split()
+    ],
     "signfold.folds.names",
     "signfold.cli.main",
 ]

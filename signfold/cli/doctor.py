@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from signfold.core import files
 from signfold.core.clip import Floats, Keypoints, read_shard, seen
 from signfold.core.results import ResultsFolder, frames_of
 from signfold.core.skeleton import HAND, SIDES
+from signfold.dataset.index_table import similar_names
 
 # Greatest plausible speeds, in shoulder widths (about 0.35 m) a second. In 447 clips of one signer before a camera, all
 # wrists but one stay below 15, all trunks below 1.2; a hand or person confused with another moves at 20 and more.
@@ -60,6 +61,8 @@ class Diagnosis:
         Videos that are used, but may be wrong.
     duplicates
         Groups of videos with the same content.
+    spellings
+        Near-equal names of signers and labels, a line for each group.
     """
 
     videos: int
@@ -67,6 +70,7 @@ class Diagnosis:
     bad: list[Finding]
     suspicious: list[Finding]
     duplicates: list[list[Finding]]
+    spellings: list[str] = field(default_factory=list)
 
     @property
     def healthy(self) -> bool:
@@ -103,7 +107,8 @@ def diagnose(results: Path, hands: float = 0.3) -> Diagnosis:
             videos += rows
             suspicious += found
     bad = [_finding(row, f"{row['status']}: {row['error']}") for row in videos if row["status"] != "ok"]
-    return Diagnosis(len(videos), len(index) - len(videos), bad, suspicious, _duplicates(videos))
+    waiting, similar = len(index) - len(videos), similar_names(results / "index.parquet")
+    return Diagnosis(len(videos), waiting, bad, suspicious, _duplicates(videos), similar)
 
 
 def _shard(videos_file: Path, index: dict[str, Any], hands: float) -> tuple[list[dict[str, Any]], list[Finding]]:
@@ -195,6 +200,9 @@ def listing(diagnosis: Diagnosis, results: Path) -> list[str]:
     lines += _table("Suspicious: used, but worth a look", diagnosis.suspicious, results)
     for number, group in enumerate(diagnosis.duplicates, start=1):
         lines += _table(f"The same content, {number} of {len(diagnosis.duplicates)}", group, results)
+    if diagnosis.spellings:
+        advice = "Perhaps one name each: set `spellings` of the dataset to join or keep"
+        lines += [advice, *(f"  {line}" for line in diagnosis.spellings), ""]
     twice = sum(len(group) for group in diagnosis.duplicates)
     lines.append(
         f"{diagnosis.videos} videos: {len(diagnosis.bad)} bad, {len(diagnosis.suspicious)} suspicious, "

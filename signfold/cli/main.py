@@ -61,6 +61,9 @@ def predict(results: Path, videos: tuple[Path, ...], out: Path, root: Path) -> N
     from signfold.inference import predict as predicting
     from signfold.keypoints.cache import Cache
 
+    if out.is_dir():
+        raise SignfoldError(f"{out}: a folder; give the name of the table, as -o {out / 'predicted.csv'}")
+
     table = predicting.predict(results, videos, out, Cache(root))
     for row in table.to_dict("records"):
         click.echo(f"{row['video']}: {row['best'] or row['status']}")
@@ -153,6 +156,7 @@ def view(clip: str, out: Path | None, results: Path | None, root: Path) -> None:
     """Draw the keypoints of CLIP over its frames, as detected and as imputed."""
     from signfold.visual import load_clip as viewing
 
+    viewing.check_ending(out)
     found = viewing.clip_of_results(clip, results) if results else viewing.clip_of_video(Path(clip), root)
     out = out or Path(f"{Path(found.name).stem}.view.png")
     viewing.write_view(found, out)
@@ -160,7 +164,21 @@ def view(clip: str, out: Path | None, results: Path | None, root: Path) -> None:
 
 
 @main.command()
-@click.argument("config", type=EXISTING, required=False)
+@click.argument("configs", type=PATH, nargs=-1)
+@click.option("--dataset", help="Which of the configuration's datasets.  [default: its `dataset`]")
+def check(configs: tuple[Path, ...], dataset: str | None) -> None:
+    """Say what a run would work on, in seconds; CONFIGS are what snakemake gets as --configfile.
+
+    Videos found, classes by signers, what is left out and why, the folds, what cannot be learnt, what is written.
+    Status 1 if the run would stop before its first job.
+    """
+    from signfold.cli import check as checking
+
+    click.echo("\n".join(checking.check(configs, dataset)))
+
+
+@main.command()
+@click.argument("config", type=PATH, required=False)
 @click.option("--dataset", help="Which of the configuration's datasets.  [default: its `dataset`]")
 @click.option("--sample", default=5, show_default=True, type=click.IntRange(min=1), help="How many clips to extract.")
 @click.option("--workers", default=8, show_default=True, type=click.IntRange(min=1), help="As snakemake's --cores.")

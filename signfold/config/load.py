@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import fields, is_dataclass
@@ -14,6 +15,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from signfold.config.schema import Config
+from signfold.config.yaml_file import read_yaml
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import Settings
 
@@ -40,8 +42,20 @@ def check_config(config: Mapping[str, Any]) -> None:
             errors += _errors(Settings, dataset["settings"], ("datasets", name, "settings"))
     if errors:
         raise SignfoldError("\n".join(["the configuration has errors:", *errors]))
+    _check_cache(config)
     if config["dataset"] not in config["datasets"]:
         raise SignfoldError(_unknown_key("datasets", config["dataset"], list(config["datasets"])))
+
+
+def _check_cache(config: Mapping[str, Any]) -> None:
+    cache = Path(os.path.abspath(config["cache"]))  # noqa: PTH100 -- without following links
+    for name in config["datasets"]:
+        results = Path.cwd() / "results" / name
+        if results == cache or results in cache.parents or cache in results.parents:
+            raise SignfoldError(
+                f"datasets.{name}: its results would lie in results/{name}, and the cache in {config['cache']}; "
+                "rename the dataset, or set `cache` to a folder of its own"
+            )
 
 
 _checker = functools.cache(TypeAdapter)
@@ -158,6 +172,8 @@ def resolved(config: Mapping[str, Any], command_line: Mapping[str, Any]) -> dict
     given = typed(command_line)
     result = merged(config, given)
     check_config(result)
+    for key in ("cache", "predict"):
+        result[key] = result[key] and os.path.expanduser(result[key])  # noqa: PTH111 -- stays a text
     settings = {key: value for key, value in given.items() if key in _SETTINGS}
     for dataset in result["datasets"].values():
         if settings and "settings" in dataset:
@@ -216,7 +232,7 @@ def dataset_of(config: Mapping[str, Any], name: str) -> dict[str, Any]:
         own["root"] = f"results/{name}/videos"
     if "root" not in own:
         raise SignfoldError(f"datasets.{name}: no `root`; give the folder with the videos")
-    return own
+    return own | {"root": os.path.expanduser(own["root"])}  # noqa: PTH111 -- a Path would drop a leading ./
 
 
 def _preset(preset: str) -> dict[str, Any]:
@@ -226,18 +242,16 @@ def _preset(preset: str) -> dict[str, Any]:
     return yaml.safe_load(known[preset].read_text(encoding="utf-8"))
 
 
-def read_config(file: str | Path | None) -> dict[str, Any]:
-    """Return the checked configuration: the defaults with a file's keys over them.
+def read_config(*files: str | Path | None) -> dict[str, Any]:
+    """Return the checked configuration: the defaults with the keys of files over them, one after the other.
 
     Raises
     ------
     SignfoldError
         If there is no such file, or a key that does not exist.
     """
-    config: dict[str, Any] = yaml.safe_load((HOME / "config.yaml").read_text(encoding="utf-8"))
-    if file is not None:
-        if not Path(file).is_file():
-            raise SignfoldError(f"{file}: no such file; give the file that you give to `snakemake --configfile`")
-        config = merged(config, yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {})
+    config = read_yaml(HOME / "config.yaml")
+    for file in files:
+        config = merged(config, read_yaml(file) if file else {})
     check_config(config)
     return config

@@ -45,6 +45,8 @@ def pretrain_settings(config: Mapping[str, Any], name: str) -> PretrainSettings:
     """
     own = dataset_settings(config, name)
     settings = own.pretrain
+    if settings.weights is not None:
+        settings = replace(settings, weights=str(Path(settings.weights).expanduser()))
     named = (config["datasets"][name].get("settings") or {}).get("pretrain", {}).get("dataset")
     if settings.dataset == name and name not in (config["dataset"], named):
         settings = replace(settings, dataset=None)  # the key stands in the general section, and this is the source

@@ -18,6 +18,8 @@ from signfold.core.results import model_folder
 from signfold.core.settings import PretrainSettings, Settings
 from signfold.dataset import index, keypoint_files
 from signfold.dataset.index import Index, Sample
+from signfold.dataset.listing import files_below
+from signfold.dataset.state import file_state, fingerprint, index_digest
 from signfold.folds import names
 
 Shards = dict[str, tuple[Sample, ...]]
@@ -96,17 +98,17 @@ class Dataset:
 
     def shard_state(self, shard: str) -> str:
         """Return a digest of which videos a shard has and of their state: extraction depends on it."""
-        return index.fingerprint(self.samples(shard), self.source)
+        return fingerprint(self.samples(shard), self.source)
 
     @cached_property
     def index_state(self) -> str:
         """A digest of all that the index says: the index file depends on it."""
-        return index.index_digest(self.index, *index.COLUMNS, excluded=True)
+        return index_digest(self.index, *index.COLUMNS, excluded=True)
 
     @cached_property
     def class_state(self) -> str:
         """A digest of what decides what is learnt; glosses do not, so that a changed gloss does not train again."""
-        return index.index_digest(self.index, "sample_id", "label", "signer", "split")
+        return index_digest(self.index, "sample_id", "label", "signer", "split")
 
     @cached_property
     def folds(self) -> list[str]:
@@ -154,6 +156,17 @@ class Project:
     def __getitem__(self, name: str) -> Dataset:
         return self._datasets[name]
 
+    def named(self, name: str) -> Dataset:
+        """Return a dataset.
+
+        Raises
+        ------
+        SignfoldError
+            If there is none of this name.
+        """
+        dataset_of(self.config, name)
+        return self._datasets[name]
+
     def imported(self, wanted: bool) -> list[str]:
         """Return the datasets whose keypoints are imported, or those whose keypoints are extracted."""
         return [name for name, dataset in self._datasets.items() if dataset.imported == wanted]
@@ -170,18 +183,25 @@ class Project:
             if name == self.config["dataset"] or "pretrain" in (about.get("settings") or {}):
                 _ = self[name].pretrain
 
-    def new_videos(self) -> dict[str, list[tuple[str, float]]]:
-        """Return the folder to predict with its files and their modification times.
+    def new_videos(self) -> dict[str, list[tuple[str, str]]]:
+        """Return the folder to predict with its files and the state of each.
 
         Raises
         ------
         SignfoldError
-            If the configuration names no folder.
+            If the configuration names no folder with videos.
         """
         if not self.config["predict"]:
             raise SignfoldError("predict: no videos; give their folder: --config predict=FOLDER")
         folder = Path(self.config["predict"])
-        return {str(folder): [(name, (folder / name).stat().st_mtime) for name in index.files_below(folder)]}
+        if not folder.is_dir():
+            raise SignfoldError(
+                f"predict: {folder}: no such folder (looked for from {Path.cwd()}); give that of the videos"
+            )
+        names = [name for name in files_below(folder) if Path(name).suffix.lower() in index.VIDEO_SUFFIXES]
+        if not names:
+            raise SignfoldError(f"predict: {folder}: no videos ({' '.join(sorted(index.VIDEO_SUFFIXES))})")
+        return {str(folder): [(name, file_state(str(folder / name))) for name in names]}
 
 
 def _as_lists(value: Any) -> Any:

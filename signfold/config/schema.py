@@ -11,7 +11,7 @@ from signfold.core.settings import Flag, Real, Seed, Settings, Whole, option
 
 _STRICT = ConfigDict(extra="forbid")
 
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
 Column = Text | Annotated[Whole, Field(ge=0)]
 # A dataset's name is part of file names.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
@@ -101,6 +101,11 @@ class DatasetSource:
     )
     glosses: GlossSource | None = option(
         None, "Words of the classes: {file: glosses.csv, label: id, gloss: name} or {names: {1: house}}."
+    )
+    spellings: Literal["warn", "join", "keep"] = option(
+        "warn",
+        "Names of signers and labels that differ in case, blanks, leading zeros or Unicode form alone. join: one name, "
+        "the most frequent. keep: different, as they are. warn: kept apart, and told.",
     )
     settings: dict[str, Any] | None = option(None, "Any section of the configuration, for this dataset alone.")
 

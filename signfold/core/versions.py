@@ -3,7 +3,7 @@
 They stand apart from the stages because the Snakefile, which is read in every job, imports them.
 """
 
-INDEX = 1
+INDEX = 2
 # Which pictures the same settings of the demo draw.
 SYNTH = 2
 KEYPOINTS = 1

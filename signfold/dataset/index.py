@@ -1,7 +1,6 @@
 """Who signs what, in which video: the dataset as its files and label tables tell it.
 
-The Snakefile reads the index anew in every job, so this module imports nothing outside the standard library until
-`write` is called.
+The Snakefile reads the index anew in every job, so this module imports nothing outside the standard library.
 """
 
 from __future__ import annotations
@@ -9,23 +8,22 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from signfold.core.errors import SignfoldError, UnreadableFile
-from signfold.dataset import keypoint_files, synthetic
+from signfold.dataset import keypoint_files, spelling, synthetic
+from signfold.dataset.keypoint_files import ImportSettings
 from signfold.dataset.label_tables import LabelTable, read_glosses, read_table
-
-if TYPE_CHECKING:
-    pass
+from signfold.dataset.listing import Listing, list_files
+from signfold.dataset.patterns import FIELDS, compiled, limited
 
 VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mkv .avi .mov .webm .mpg .mpeg .wmv .flv .3gp .gif .ogv .ts .mts .m2ts".split())
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
-FIELDS = ("label", "gloss", "signer", "split")
 COLUMNS = ("sample_id", "path", *FIELDS)
 
 
@@ -43,10 +41,22 @@ class Sample:
 
 @dataclass(frozen=True)
 class Index:
-    """What is in a dataset: `samples` in order of their ids, and (path, reason) of what was left out."""
+    """What is in a dataset.
+
+    Parameters
+    ----------
+    samples
+        In order of their ids.
+    excluded
+        (path, reason) of what was left out.
+    near_equal
+        Groups of names of signers and of labels (by `signer` and `label`) that may mean one thing: the most frequent
+        name first.
+    """
 
     samples: tuple[Sample, ...]
     excluded: tuple[tuple[str, str], ...]
+    near_equal: Mapping[str, list[list[str]]]
 
     @property
     def signers(self) -> tuple[str, ...]:
@@ -76,32 +86,17 @@ def shard_of(sample_id: str, shards: int) -> str:
     return f"{int(index_digest[:16], 16) % shards:0{len(str(shards - 1))}d}"
 
 
-def files_below(root: Path) -> Iterator[str]:
-    """Yield the files below `root` as relative paths, sorted, hidden ones left out, links followed once."""
-    seen: set[tuple[int, int]] = set()
-    for folder, subfolders, files in os.walk(root, followlinks=True):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:
-            subfolders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        below = os.path.relpath(folder, root)
-        for name in sorted(files):
-            if not name.startswith("."):
-                yield name if below == os.curdir else os.path.join(below, name)
-
-
-def _listing(root: Path, dataset: Mapping[str, Any]) -> list[str]:
+def _listing(root: Path, dataset: Mapping[str, Any]) -> Listing:
     """Return the files of a dataset; those of a synthetic one are known before they are rendered."""
-    if _unrendered(dataset):
-        return synthetic.clip_names(synthetic.SynthSettings(**dataset["synth"]))
+    if is_unrendered(dataset):
+        return Listing(synthetic.clip_names(synthetic.SynthSettings(**dataset["synth"])))
     if not root.is_dir():
-        raise SignfoldError(f"{root}: no such folder; set `root` of the dataset to the folder with the videos")
-    return list(files_below(root))
+        where = "" if root.is_absolute() else f" (looked for in {Path.cwd()}, where the command runs)"
+        raise SignfoldError(f"{root}: no such folder{where}; set `root` of the dataset to the folder with the videos")
+    return list_files(root)
 
 
-def _unrendered(dataset: Mapping[str, Any]) -> bool:
+def is_unrendered(dataset: Mapping[str, Any]) -> bool:
     """Tell whether a dataset is synthetic and has still to be rendered as it is configured."""
     return "synth" in dataset and not synthetic.is_rendered(
         Path(dataset["root"]), synthetic.SynthSettings(**dataset["synth"])
@@ -117,8 +112,8 @@ def read_index(dataset: Mapping[str, Any]) -> Index:
         `root`, the folder; and how to read it: `match`, a regular expression with the named groups label, gloss,
         signer, split (all optional) and video (what a label table calls the clip), searched for in the path below the
         root; `labels`, a table (see `label_tables`); `glosses`, label to gloss. A table's word counts more than the
-        path's. `keypoints`, where there are keypoints instead of videos (see `keypoint_files`). One file of
-        `config/datasets/` with the user's own keys over it.
+        path's. `keypoints`, where there are keypoints instead of videos (see `keypoint_files`). `spellings`, what
+        becomes of near-equal names. One file of `config/datasets/` with the user's own keys over it.
 
     Returns
     -------
@@ -132,35 +127,106 @@ def read_index(dataset: Mapping[str, Any]) -> Index:
     """
     root = Path(dataset["root"])
     settings = keypoint_files.import_settings(dataset)
-    suffixes = VIDEO_SUFFIXES if settings is None else {keypoint_files.SUFFIXES[settings.format]}
     listing = _listing(root, dataset)
-    paths = {name: name for name in listing} if settings is None else keypoint_files.units(root, listing, settings)
-    pattern = _compile(dataset.get("match"))
-    table = read_table(root, dataset["labels"]) if "labels" in dataset else None
-    glosses = read_glosses(root, dataset.get("glosses"))
-    own = _tables(dataset)
-    place = "" if root == Path() else str(root)
-    samples, excluded = [], []
-    for name, relative in paths.items():
-        path = os.path.join(place, relative)
-        found = _describe(name, pattern, table, suffixes)
-        try:
-            clips = keypoint_files.clips_in(Path(path), settings) if settings and not isinstance(found, str) else [""]
-        except UnreadableFile as error:
-            found = str(error).removeprefix(f"{path}: ")
-        if isinstance(found, str):
-            if relative not in own:
-                excluded.append((path, found))
-            continue
-        label = found["label"] or ""
-        gloss = found["gloss"] or glosses.get(label) or glosses.get(label.lstrip("0"))
-        about = (path, label, gloss, found["signer"], found["split"])
-        samples += [Sample(sample_id_of(name) + clip, *about) for clip in clips]
+    paths = {name: name for name in listing.files}
+    if settings is not None:
+        paths = keypoint_files.units(root, listing.files, settings)
+    pattern = compiled(dataset.get("match"))
+    by_path = pattern is not None and "label" in pattern.groupindex
+    table = read_table(root, dataset["labels"], label_needed=not by_path) if "labels" in dataset else None
+    reader = _Reader(root, pattern, table, settings, _tables(dataset), read_glosses(root, dataset.get("glosses")))
+    with limited(pattern, len(paths)):
+        for name, relative in paths.items():
+            reader.read(name, relative)
+    excluded = [(reader.path(relative), reason) for relative, reason in listing.refused] + reader.excluded
     if table is not None:
         excluded += [(row, "in the label table, but there is no such video") for row in table.unused()]
-    if not samples:
-        raise SignfoldError(_nothing_found(root, listing, excluded, suffixes))
-    return Index(_sorted_unique(samples), tuple(excluded))
+    if not reader.samples:
+        raise SignfoldError(_nothing_found(root, len(paths), excluded, reader.suffixes))
+    samples, spellings = _sorted_unique(reader.samples), dataset.get("spellings", "warn")
+    if spellings == "join":
+        samples = _joined(samples, reader.glosses)
+    return Index(samples, tuple(excluded), _near_equal(samples) if spellings == "warn" else {})
+
+
+def _near_equal(samples: Sequence[Sample]) -> dict[str, list[list[str]]]:
+    signers = spelling.near_equal(sample.signer for sample in samples)
+    labels = spelling.near_equal(sample.label for sample in samples)
+    return {field: groups for field, groups in (("signer", signers), ("label", labels)) if groups}
+
+
+Fields = dict[str, str | None]
+
+
+class _Reader:
+    """Reads one file after the other: its `samples`, or why it is `excluded`.
+
+    Parameters
+    ----------
+    root
+        The dataset's folder.
+    pattern, table
+        What tells label, gloss, signer and split: of the path, and of what a table calls the clip.
+    settings
+        How keypoints are read; None for videos.
+    own
+        Files that are no clips and are not to be listed: the dataset's tables.
+    glosses
+        Label to gloss.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        pattern: re.Pattern[str] | None,
+        table: LabelTable | None,
+        settings: ImportSettings | None,
+        own: Collection[str],
+        glosses: Mapping[str, str],
+    ) -> None:
+        self.place = "" if root == Path() else str(root)
+        self.pattern, self.table, self.settings, self.own, self.glosses = pattern, table, settings, own, glosses
+        self.suffixes = VIDEO_SUFFIXES if settings is None else {keypoint_files.SUFFIXES[settings.format]}
+        self.samples: list[Sample] = []
+        self.excluded: list[tuple[str, str]] = []
+
+    def path(self, relative: str) -> str:
+        """Return the path of a file below the root."""
+        return os.path.join(self.place, relative)
+
+    def read(self, name: str, relative: str) -> None:
+        """Read a file that is called `name`."""
+        path = self.path(relative)
+        about = _describe(name, self.pattern, self.table, self.suffixes)
+        clips = [""]
+        if self.settings is not None and not isinstance(about, str):
+            try:
+                clips = keypoint_files.clips_in(Path(path), self.settings)
+            except UnreadableFile as error:
+                about = str(error).removeprefix(f"{path}: ")
+        if not isinstance(about, str):
+            label = about["label"] or ""
+            gloss = about["gloss"] or _gloss(self.glosses, label)
+            sample_id, rest = sample_id_of(name), (path, label, gloss, about["signer"], about["split"])
+            self.samples += [Sample(sample_id + clip, *rest) for clip in clips]
+        elif relative not in self.own:
+            self.excluded.append((path, about))
+
+
+def _gloss(glosses: Mapping[str, str], label: str) -> str | None:
+    return (glosses.get(label) or glosses.get(label.lstrip("0"))) if glosses else None
+
+
+def _joined(samples: Sequence[Sample], glosses: Mapping[str, str]) -> tuple[Sample, ...]:
+    """Return the samples with the most frequent spelling of each signer and label."""
+    signers = spelling.joined(sample.signer for sample in samples)
+    labels = spelling.joined(sample.label for sample in samples)
+    changed = []
+    for sample in samples:
+        label, signer = labels.get(sample.label, sample.label), signers.get(sample.signer or "", sample.signer)
+        gloss = sample.gloss if label == sample.label else _gloss(glosses, label) or sample.gloss
+        changed.append(replace(sample, label=label, signer=signer, gloss=gloss))
+    return tuple(changed)
 
 
 def _tables(dataset: Mapping[str, Any]) -> set[str]:
@@ -172,22 +238,9 @@ def _tables(dataset: Mapping[str, Any]) -> set[str]:
     }
 
 
-def _compile(pattern: str | None) -> re.Pattern[str] | None:
-    if pattern is None:
-        return None
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise SignfoldError(f"match: {pattern!r} is no regular expression: {error}") from None
-    unknown = set(compiled.groupindex) - {*FIELDS, "video"}
-    if unknown:
-        raise SignfoldError(f"match: unknown groups {sorted(unknown)} in {pattern!r}; known are {FIELDS} and video")
-    return compiled
-
-
 def _describe(
     relative: str, pattern: re.Pattern[str] | None, table: LabelTable | None, suffixes: Collection[str]
-) -> dict[str, str | None] | str:
+) -> Fields | str:
     """Return label, gloss, signer and split of a file, or the reason why it has none."""
     name = unicodedata.normalize("NFC", relative)
     if _suffix(name).lower() not in suffixes:
@@ -195,7 +248,7 @@ def _describe(
         return f"not a {kind} file ({_suffix(name) or 'no extension'})"
     if not _is_text(name):
         return "the name is not valid UTF-8; rename the file"
-    found: dict[str, str | None] = dict.fromkeys(FIELDS)
+    found: Fields = dict.fromkeys(FIELDS)
     key = name
     if pattern is not None:
         match = pattern.search(name.replace(os.sep, "/"))
@@ -203,18 +256,18 @@ def _describe(
             return "the name does not match the dataset's pattern"
         groups = match.groupdict()
         key = groups.pop("video", None) or key
-        found |= groups
+        found |= {field: spelling.clean(value) if value else None for field, value in groups.items()}
     if table is not None:
         row = table.take(key, name)
         if row is None:
-            return "no row in the label table"
+            return table.missing(key)
         found |= {field: value for field, value in row.items() if value}
     if not found["label"]:
         return "no label: neither the pattern nor the label table gives one"
     return _with_split(found)
 
 
-def _with_split(found: dict[str, str | None]) -> dict[str, str | None] | str:
+def _with_split(found: Fields) -> Fields | str:
     split = found["split"]
     if split and split.lower() not in SPLITS:
         return f"unknown split {split!r}; known are {', '.join(SPLITS)}"
@@ -240,44 +293,21 @@ def _sorted_unique(samples: list[Sample]) -> tuple[Sample, ...]:
     return tuple(by_id[sample_id] for sample_id in sorted(by_id))
 
 
-def _nothing_found(root: Path, listing: list[str], excluded: list[tuple[str, str]], suffixes: Collection[str]) -> str:
-    if not listing:
+def _nothing_found(root: Path, files: int, excluded: list[tuple[str, str]], suffixes: Collection[str]) -> str:
+    if not files and not excluded:
         return f"{root}: the folder is empty; expected files that end in {' '.join(sorted(suffixes))}"
-    examples = "; ".join(f"{path!r}: {reason}" for path, reason in excluded[:3])
-    return f"{root}: none of {len(listing)} files could be used, for example {examples}; mend the dataset's keys"
+    told = "; ".join(reasons(excluded)[:4])
+    return f"{root}: none of {files} files could be used: {told}. Correct the dataset's keys or the files"
 
 
-def fingerprint(samples: Sequence[Sample], dataset: Mapping[str, Any]) -> str:
-    """Return a digest of which videos there are and when each was last modified.
-
-    It tells the workflow which shards to extract again, as Snakemake's own comparison of modification times would.
-    """
-    coming = synthetic.modified_ns(synthetic.SynthSettings(**dataset["synth"])) if _unrendered(dataset) else None
-    state = hashlib.sha256()
-    for sample in samples:
-        modified = _modified(sample.path) if coming is None else coming
-        state.update(f"{sample.sample_id}\0{modified}\0".encode())
-    return state.hexdigest()[:16]
-
-
-def _modified(path: str) -> int | str:
-    """Return when a file was modified, in nanoseconds, or a digest of that for a folder of frames."""
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        why = "is a link that leads nowhere; mend or remove it" if os.path.islink(path) else "has gone; run again"
-        raise SignfoldError(f"{path}: the video {why}") from None
-    return keypoint_files.modified(path) if stat.S_ISDIR(status.st_mode) else status.st_mtime_ns
-
-
-def index_digest(index: Index, *fields: str, excluded: bool = False) -> str:
-    """Return a digest of the named fields of all samples, and of what was left out if that is wanted."""
-    state = hashlib.sha256()
-    for sample in index.samples:
-        state.update("\0".join(str(getattr(sample, field)) for field in fields).encode() + b"\1")
-    for path, reason in index.excluded if excluded else ():
-        state.update(f"{path}\0{reason}\2".encode("utf-8", "backslashreplace"))
-    return state.hexdigest()[:16]
+def reasons(excluded: Sequence[tuple[str, str]]) -> list[str]:
+    """Return each reason for leaving something out, behind an example and the number of others; frequent ones first."""
+    counts = Counter(reason for _, reason in excluded)
+    first: dict[str, str] = {}
+    for path, reason in excluded:
+        first.setdefault(reason, path)
+    more = {reason: f" and {count - 1} more" if count > 1 else "" for reason, count in counts.items()}
+    return [f"{first[reason]!r}{more[reason]}: {reason}" for reason, _ in counts.most_common()]
 
 
 def by_shard(index: Index, shards: int) -> dict[str, tuple[Sample, ...]]:

@@ -8,6 +8,8 @@ import pandas as pd
 import pyarrow as pa
 
 from signfold.core import files, versions
+from signfold.core.tables import write_csv
+from signfold.dataset import spelling
 from signfold.dataset.index import COLUMNS, Index, shard_of
 
 
@@ -18,10 +20,17 @@ def index_table(index: Index, shards: int) -> pa.Table:
     return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
 
 
+def similar_names(index: Path) -> list[str]:
+    """Return the near-equal names of signers and labels that an `index.parquet` tells of, a line for each group."""
+    return spelling.described(files.read_metadata(index).get("near_equal", {}))
+
+
 def write_index(index: Index, shards: int, out: Path, out_excluded: Path) -> None:
-    """Write `index.parquet` (one row a video) and `index.excluded.csv` (path, reason)."""
-    with files.atomic_write(out_excluded) as temporary:
-        printable = [(path.encode("utf-8", "backslashreplace").decode(), reason) for path, reason in index.excluded]
-        pd.DataFrame(printable, columns=["path", "reason"]).to_csv(temporary, index=False)
+    """Write `index.parquet` (one row a video) and `index.excluded.csv` (path, reason).
+
+    The metadata have `near_equal`: groups of names of signers and of labels that may mean one thing.
+    """
+    printable = [(path.encode("utf-8", "backslashreplace").decode(), reason) for path, reason in index.excluded]
+    write_csv(pd.DataFrame(printable, columns=["path", "reason"]), out_excluded)
     metadata = {"version": versions.INDEX, "shards": shards, "excluded": len(index.excluded)}
-    files.write_parquet(index_table(index, shards), out, metadata)
+    files.write_parquet(index_table(index, shards), out, {**metadata, "near_equal": index.near_equal})

@@ -6,11 +6,12 @@ The Snakefile imports this in every job, so it needs nothing outside the standar
 from __future__ import annotations
 
 import ast
-import hashlib
+import math
 import os
 import re
 import struct
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -33,6 +34,13 @@ LAYOUTS: dict[int, tuple[tuple[str, int, int], ...]] = {
 # 1629 values come in two orders: that of the rows of Kaggle's files, and that of the tutorial, without visibility.
 ORDERS = {"kaggle": LAYOUTS[1629], "holistic": (_POSE, _FACE, _LEFT, _RIGHT)}
 POINTS = (543, 3)
+# As NumPy has it: a header is evaluated, which takes time and memory.
+LONGEST_HEADER = 10_000
+MOST_CLIPS, MOST_ARRAYS = 1_000_000, 1_000
+_DAMAGED = (
+    *(struct.error, ValueError, SyntaxError, KeyError, TypeError),
+    *(RecursionError, MemoryError, OverflowError),
+)
 EXPECTED = (
     "(clips, frames, F), (frames, F), or (F,) in a folder of frames, with F = 1662 (pose 33×4, face 468×3, left and "
     "right hand 21×3), 1629 or 543×3 (face, left hand, pose, right hand, ×3) or 258 (pose 33×4, left and right hand)"
@@ -136,14 +144,9 @@ def clips_in(path: Path, settings: ImportSettings) -> list[str]:
         raise UnreadableFile(f"one frame alone, of shape {shape}; expected a folder with the frames of one clip")
     if len(outer) == 1:
         return [""]
+    if 0 in outer or outer[0] > MOST_CLIPS:
+        raise UnreadableFile(f"{outer[0]} clips of {outer[1]} frames; expected 1 to {MOST_CLIPS} clips with frames")
     return [f"/{number:0{len(str(outer[0] - 1))}d}" for number in range(outer[0])]
-
-
-def modified(folder: str) -> str:
-    """Return a digest of when each file of a folder of frames was last modified."""
-    with os.scandir(folder) as entries:
-        state = sorted((entry.name, entry.stat().st_mtime_ns) for entry in entries)
-    return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
 
 
 def leading(where: object, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -175,8 +178,11 @@ def shape_of(file: Path) -> tuple[int, ...]:
     """
     if file.suffix.lower() == ".npz":
         return member(file)[1]
-    with file.open("rb") as stream:
-        return _header(file, stream)
+    try:
+        with file.open("rb") as stream:
+            return _header(file, stream, os.fstat(stream.fileno()).st_size)
+    except OSError as error:
+        raise UnreadableFile(f"{file}: cannot be read ({error.strerror})") from None
 
 
 def member(file: Path) -> tuple[str, tuple[int, ...]]:
@@ -190,10 +196,16 @@ def member(file: Path) -> tuple[str, tuple[int, ...]]:
     try:
         with zipfile.ZipFile(file) as archive:
             shapes = {}
-            for name in archive.namelist():
-                with archive.open(name) as stream:
-                    shapes[name.removesuffix(".npy")] = _header(f"{file}, {name}", stream)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+            if len(archive.infolist()) > MOST_ARRAYS:
+                raise UnreadableFile(f"{file}: {len(archive.infolist())} arrays; expected one of keypoints")
+            for entry in archive.infolist():
+                if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise UnreadableFile(f"{file}, {entry.filename}: not compressed as NumPy does; save it anew")
+                # Deflate makes a byte of 1,032 at most; an entry that promises more is lying.
+                size = min(entry.file_size, 1032 * entry.compress_size + 1032)
+                with archive.open(entry) as stream:
+                    shapes[entry.filename.removesuffix(".npy")] = _header(f"{file}, {entry.filename}", stream, size)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise UnreadableFile(f"{file}: not a .npz file ({error}); copy it again") from None
     fitting = {name: shape for name, shape in shapes.items() if shape and _fits(shape)}
     if len(fitting) != 1:
@@ -206,8 +218,8 @@ def _fits(shape: tuple[int, ...]) -> bool:
     return len(shape) > 1 and (shape[-1] in LAYOUTS or shape[-2:] == POINTS)
 
 
-def _header(where: object, stream: IO[bytes]) -> tuple[int, ...]:
-    """Return the shape in the header of a .npy stream (numpy.lib.format)."""
+def _header(where: object, stream: IO[bytes], size: int) -> tuple[int, ...]:
+    """Return the shape in the header of a .npy stream (numpy.lib.format) that is `size` bytes long."""
     start = stream.read(8)
     if start[:6] != b"\x93NUMPY":
         raise UnreadableFile(
@@ -215,11 +227,21 @@ def _header(where: object, stream: IO[bytes]) -> tuple[int, ...]:
         )
     length = "<H" if start[6] == 1 else "<I"
     try:
-        (size,) = struct.unpack(length, stream.read(struct.calcsize(length)))
-        about = ast.literal_eval(stream.read(size).decode("latin1"))
+        (count,) = struct.unpack(length, stream.read(struct.calcsize(length)))
+        if count > LONGEST_HEADER:
+            raise ValueError(f"{count} bytes long; expected {LONGEST_HEADER} at most")
+        about = ast.literal_eval(stream.read(count).decode("latin1"))
         shape, kind = tuple(map(int, about["shape"])), str(about["descr"])
-    except (struct.error, ValueError, SyntaxError, KeyError, TypeError) as error:
-        raise UnreadableFile(f"{where}: a damaged NumPy header ({error}); copy it again") from None
-    if not re.fullmatch(r"[<>=|][fiu]\d+", kind):
+    except _DAMAGED as error:
+        said = str(error) or type(error).__name__
+        raise UnreadableFile(f"{where}: a damaged NumPy header ({said}); copy it again") from None
+    if not re.fullmatch(r"[<>=|][fiu]\d{1,2}", kind):
         raise UnreadableFile(f"{where}: values of type {kind}; expected numbers (pickled objects are never read)")
+    if any(axis < 0 for axis in shape):
+        raise UnreadableFile(f"{where}: a damaged NumPy header (shape {shape}); copy it again")
+    promised, there = math.prod(shape) * int(kind[2:]), size - 8 - struct.calcsize(length) - count
+    if promised > there:
+        raise UnreadableFile(
+            f"{where}: the header promises {promised} bytes, shape {shape}, and {max(0, there)} follow; copy it again"
+        )
     return shape

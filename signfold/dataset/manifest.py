@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from signfold.core import versions
 from signfold.core.errors import SignfoldError
-from signfold.core.files import atomic_write, read_metadata, read_parquet, write_parquet
+from signfold.core.files import read_metadata, read_parquet, write_parquet
 from signfold.core.settings import ManifestSettings
+from signfold.core.tables import write_csv
 
 SCHEMA = pa.schema(
     [
@@ -201,8 +202,7 @@ def build_items(
     facts |= {"clips": len(usable), "copies": len(items) - len(usable), "excluded": len(excluded)}
     facts |= {"classes": len(sizes), "single_clip_classes": single}
     write_parquet(pa.Table.from_pandas(items, schema=ITEMS_SCHEMA, preserve_index=False), out, facts)
-    with atomic_write(out_excluded) as temporary:
-        excluded[["sample_id", "path", "reason"]].to_csv(temporary, index=False)
+    write_csv(excluded[["sample_id", "path", "reason"]], out_excluded)
 
 
 def build_manifest(items: str | Path, index: str | Path, out: str | Path, out_classes: str | Path) -> None:
@@ -221,9 +221,8 @@ def build_manifest(items: str | Path, index: str | Path, out: str | Path, out_cl
     table = read_parquet(items).to_pandas().merge(glosses, on="source_id", how="left", validate="m:1")
     classes = table[table["copy"] == 0].groupby("class_id", as_index=False)
     write_parquet(pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False), out, read_metadata(items))
-    with atomic_write(out_classes) as temporary:
-        counted = classes.agg(label=("label", "first"), gloss=("gloss", "first"), items=("label", "size"))
-        counted.to_csv(temporary, index=False)
+    counted = classes.agg(label=("label", "first"), gloss=("gloss", "first"), items=("label", "size"))
+    write_csv(counted, out_classes)
 
 
 def _nothing_usable(reasons: pd.Series) -> str:

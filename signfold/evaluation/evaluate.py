@@ -14,9 +14,10 @@ import pandas as pd
 import pyarrow as pa
 
 from signfold.core import versions
-from signfold.core.files import atomic_write, read_json, read_parquet, write_json, write_parquet
+from signfold.core.files import read_json, read_parquet, write_json, write_parquet
 from signfold.core.results import seed_folder
 from signfold.core.settings import STREAMS, EvaluationSettings
+from signfold.core.tables import write_csv
 from signfold.evaluation import comparison, tables
 from signfold.evaluation.calibration import calibration_table
 from signfold.evaluation.ceiling import ceiling
@@ -96,8 +97,7 @@ def evaluate(inputs: Inputs, out: Path, settings: EvaluationSettings) -> None:
     metadata = {"version": versions.EVALUATE, "classes": run.pool.scored.classes}
     write_parquet(_predictions(run.pool), out / "predictions.parquet", metadata)
     for name, table in broken_down.items():
-        with atomic_write(out / f"{name}.csv") as temporary:
-            table.to_csv(temporary, index=False)
+        write_csv(table, out / f"{name}.csv")
     log.info("top-1 of %d clips: %s; %s", summary["clips"], summary["top1"], summary["protocol"])
 
 

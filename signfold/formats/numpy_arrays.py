@@ -91,7 +91,8 @@ def _flat(path: Path, array: Floats) -> Floats:
 
 def _frames(folder: Path) -> tuple[Floats, Floats]:
     """Return the numbers and values (T, F) of a folder's frames, in the order of the numbers in their names."""
-    files = {_number(file): file for file in sorted(folder.iterdir()) if file.suffix.lower() == ".npy"}
+    there = (file for file in sorted(folder.iterdir()) if file.suffix.lower() == ".npy" and file.is_file())
+    files = {_number(file): file for file in there}
     numbers = sorted(files)
     frames = [_flat(files[number], _load(files[number])) for number in numbers]
     for number, frame in zip(numbers, frames, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -17,10 +16,12 @@ from tqdm import tqdm
 from signfold.core import versions
 from signfold.core.clip import Extraction, Floats
 from signfold.core.errors import SignfoldError
-from signfold.core.files import atomic_write, read_metadata
+from signfold.core.files import read_metadata
 from signfold.core.results import ResultsFolder
 from signfold.core.settings import KeypointSettings, TensorSettings
+from signfold.core.tables import read_csv_texts, write_csv
 from signfold.dataset import index
+from signfold.dataset.listing import files_below
 from signfold.evaluation.calibration import at_temperature
 from signfold.evaluation.fusion import fuse
 from signfold.keypoints.cache import Cache, file_digest
@@ -130,7 +131,7 @@ def _glosses(file: Path, labels: Sequence[str]) -> list[str]:
     """Return the gloss of each label, or the label itself."""
     if not file.is_file():
         return list(labels)
-    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    table = read_csv_texts(file)
     known = dict(zip(table["label"], table["gloss"], strict=True))
     return [known.get(label) or label for label in labels]
 
@@ -145,7 +146,7 @@ def videos_in(paths: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        found += [path / name for name in index.files_below(path)] if path.is_dir() else [path]
+        found += [path / name for name in files_below(path)] if path.is_dir() else [path]
     videos = [path for path in found if path.suffix.lower() in index.VIDEO_SUFFIXES]
     if not videos:
         raise SignfoldError(f"{', '.join(map(str, paths))}: no videos ({' '.join(sorted(index.VIDEO_SUFFIXES))})")
@@ -176,14 +177,14 @@ def predict(results: Path, paths: Sequence[Path], out: Path, store: Cache) -> pd
     SignfoldError
         If there are no networks or no videos.
     """
+    videos = videos_in(paths)
     keypoints, ensemble = extraction_settings(results), load_ensemble(results)
     rows = []
-    for video in tqdm(videos_in(paths), unit="video", desc="predict"):
+    for video in tqdm(videos, unit="video", desc="predict"):
         found = store.extraction(video, file_digest(video)[0], holistic_of(keypoints))
         rows.append({"video": str(video), **_row(ensemble, found)})
     table = pd.DataFrame(rows)
-    with atomic_write(out) as temporary:
-        table.to_csv(temporary, index=False, quoting=csv.QUOTE_MINIMAL)
+    write_csv(table, out)
     return table
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from signfold.core.files import read_json, read_metadata
 from signfold.core.results import ResultsFolder
+from signfold.core.tables import unescaped
 
 _TEXT = dict.fromkeys("sample_id signer label gloss path reason status shard fold stream sha256".split(), "str")
 
@@ -150,7 +151,8 @@ class Results:
         }
         numbers = {column: [""] for column in header if column not in text}
         empty = {column: [""] for column in text}
-        return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=numbers | empty)
+        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=numbers | empty)
+        return table.assign(**{column: table[column].map(unescaped) for column in text})
 
     def json(self, file: str) -> dict[str, Any]:
         """Return a JSON file below the root, or an empty dictionary."""

@@ -80,6 +80,12 @@ def _settings(results: Path) -> TensorSettings:
     return TensorSettings()
 
 
+def check_ending(out: Path | None) -> None:
+    """Raise an error for a picture or film of a kind that is not written, before the work."""
+    if out is not None and out.suffix.lower() not in IMAGES + FILMS:
+        raise SignfoldError(f"{out}: ends in {out.suffix or 'nothing'}; give one of {', '.join(FILMS + IMAGES)}")
+
+
 def write_view(clip: ClipView, out: Path) -> None:
     """Write a clip as a film or a contact sheet, by the ending of `out`.
 
@@ -95,8 +101,7 @@ def write_view(clip: ClipView, out: Path) -> None:
     SignfoldError
         If the ending is another, or the clip has no frames.
     """
-    if out.suffix.lower() not in IMAGES + FILMS:
-        raise SignfoldError(f"{out}: ends in {out.suffix or 'nothing'}; give one of {', '.join(FILMS + IMAGES)}")
+    check_ending(out)
     if not len(clip):
         raise SignfoldError(f"{clip.name}: nothing to show; {clip.found.status}: {clip.found.error}")
     with files.atomic_write(out) as temporary:

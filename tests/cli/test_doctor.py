@@ -71,6 +71,19 @@ def test_bad_videos_are_listed_with_status_and_reason(tmp_path: Path) -> None:
     assert f"signfold view c --results {results}" in lines
 
 
+def test_names_that_may_be_one_person_are_listed(tmp_path: Path) -> None:
+    results = write(tmp_path, {"a": clip()})
+    table = files.read_parquet(results / "index.parquet")
+    files.write_parquet(table, results / "index.parquet", {"near_equal": {"signer": [["Anna", "anna"]]}})
+    found = doctor.diagnose(results)
+    assert found.spellings == ["signer: 'Anna', 'anna'"]
+    lines = doctor.listing(found, results)
+    assert lines[:2] == [
+        "Perhaps one name each: set `spellings` of the dataset to join or keep",
+        "  signer: 'Anna', 'anna'",
+    ]
+
+
 def test_clips_with_few_or_no_hands_are_suspicious(tmp_path: Path) -> None:
     clips = {name: clip() for name in ("none", "few", "one")}
     clips["none"].left_hand[:] = clips["none"].right_hand[:] = np.nan

@@ -55,6 +55,17 @@ def test_every_preset_is_valid(preset: str) -> None:
         ),
         ({"datasets": {"a\n": {"root": "x"}}}, "the name"),
         ({"datasets": None}, r"datasets: .*expected a valid dictionary"),
+        (
+            {"datasets": {"cache": {"root": "x"}}},
+            r"datasets\.cache: its results would lie in results/cache, and",
+        ),
+        ({"cache": "results/demo/cache"}, r"datasets\.demo: its results would lie in results/demo"),
+        ({"cache": "./results"}, r"datasets\.demo: .* and the cache in \./results"),
+        ({"datasets": {"mine": {"root": "a\0b"}}}, r"datasets\.mine\.root: found 'a\\x00b'"),
+        (
+            {"datasets": {"mine": {"root": "x", "spellings": "merge"}}},
+            r"spellings: found 'merge'; expected 'warn'",
+        ),
         ({"streams": ["joints"]}, r"streams\.0: found 'joints'; expected 'joint'"),
         ({"datasets": {"mine": {"rot": "x"}}}, r"datasets\.mine\.rot: unknown key; did you mean `root`"),
         (
@@ -103,6 +114,14 @@ def test_a_dataset_is_its_preset_with_its_own_keys_over_it() -> None:
     base["datasets"]["mine"] = {"preset": "lsa64"}
     with pytest.raises(SignfoldError, match="no `root`"):
         dataset_of(base, "mine")
+
+
+def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    given = merged(default(), {"cache": "~/cache", "datasets": {"mine": {"root": "~/videos"}}})
+    config = resolved(given, {"predict": "~/new"})
+    assert dataset_of(config, "mine")["root"] == "/home/ann/videos"
+    assert (config["cache"], config["predict"]) == ("/home/ann/cache", "/home/ann/new")
 
 
 def test_numbers_on_the_command_line_are_numbers() -> None:

@@ -98,3 +98,8 @@ def test_the_folder_to_predict_is_listed_with_its_files_times(folder: Path) -> N
         project(folder).new_videos()
     listed = project(folder, predict=str(folder)).new_videos()
     assert next(name for name, _ in listed[str(folder)]) == "no/ann_1.mp4"
+    (folder / "notes").mkdir()
+    with pytest.raises(SignfoldError, match=r"notes: no videos \(\.3gp"):
+        project(folder, predict=str(folder / "notes")).new_videos()
+    with pytest.raises(SignfoldError, match="nowhere: no such folder"):
+        project(folder, predict="nowhere").new_videos()

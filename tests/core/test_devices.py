@@ -140,6 +140,6 @@ def test_as_many_trainings_at_a_time_as_there_are_gpus(tmp_path: Path) -> None:
     assert "gpu=1" in run(tmp_path, 3, *given, "-n", "--verbose", "--", training)
     assert "gpu=1" not in run(tmp_path, 0, *given, "-n", "--verbose", "--", training)
     indexing = ["--", "results/mine/index.parquet"]
-    assert re.search(r"Provided resources: .*gpu\D+3\b", run(tmp_path, 3, *given, *indexing))
-    again = [*given, "-F", "--resources", "gpu=8", *indexing]
+    assert re.search(r"Provided resources: .*gpu\D+3\b", run(tmp_path, 3, *given, "--verbose", *indexing))
+    again = [*given, "-F", "--verbose", "--resources", "gpu=8", *indexing]
     assert re.search(r"Provided resources: .*gpu\D+8\b", run(tmp_path, 3, *again))

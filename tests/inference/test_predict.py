@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.special import softmax
@@ -16,6 +17,7 @@ from signfold.core.errors import SignfoldError
 from signfold.core.files import write_json
 from signfold.core.settings import ModelSettings, TensorSettings
 from signfold.core.skeleton import layout
+from signfold.core.tables import write_csv
 from signfold.inference import predict
 from signfold.models.io import build_network, load_model, predict_logits, save_model
 
@@ -99,6 +101,9 @@ def test_classes_are_shown_by_their_glosses(tmp_path: Path) -> None:
     evaluated(tmp_path, [{"fold-1": {"joint": 1.0}}])
     (tmp_path / "classes.csv").write_text("class_id,label,gloss,items\n0,1,house,4\n1,2,,4\n2,3,tree,4\n")
     assert predict.load_ensemble(tmp_path).glosses == ["house", "2", "tree"]
+    glosses = pd.DataFrame({"label": ["1", "2", "3"], "gloss": ["=1+1", "@tree", "-"]})
+    write_csv(glosses, tmp_path / "classes.csv")  # escaped, for spreadsheets
+    assert predict.load_ensemble(tmp_path).glosses == ["=1+1", "@tree", "-"]
 
 
 def test_a_run_that_is_not_finished_says_so(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from signfold.core.errors import SignfoldError
 from signfold.core.files import read_parquet
 from signfold.dataset import index
 from signfold.dataset.keypoint_files import ImportSettings, _header
+from signfold.dataset.state import fingerprint
 from signfold.keypoints.import_files import import_folder, import_shard
 
 PROJECT = Path(__file__).parents[2]
@@ -125,7 +126,7 @@ def test_headers_are_read_as_numpy_reads_them(outer: list[int], dtype: str, fort
     array = np.zeros((*outer, 2), dtype)
     np.save(stream, np.asfortranarray(array) if fortran else array)
     stream.seek(0)
-    assert _header("x", stream) == (*outer, 2)
+    assert _header("x", stream, len(stream.getvalue())) == (*outer, 2)
 
 
 def test_the_snakefile_needs_no_numpy_to_list_clips(tmp_path: Path) -> None:
@@ -237,7 +238,9 @@ def test_the_command_says_what_it_found(tmp_path: Path) -> None:
 def snakemake(folder: Path, config: dict[str, Any], *arguments: str) -> str:
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--configfile", "config.yaml"]
-    done = subprocess.run([*command, "--cores", "2", *arguments], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, "--verbose", "--cores", "2", *arguments], cwd=folder, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -276,12 +279,12 @@ def test_a_frame_that_is_written_anew_is_imported_anew(tmp_path: Path) -> None:
     for number in range(2):
         np.save(folder / f"{number}.npy", np.ones(258, np.float32))
     keys = dataset(tmp_path, "npy")
-    before = index.fingerprint(index.read_index(keys).samples, keys)
-    assert before == index.fingerprint(index.read_index(keys).samples, keys)
+    before = fingerprint(index.read_index(keys).samples, keys)
+    assert before == fingerprint(index.read_index(keys).samples, keys)
     times = folder.stat()
     os.utime(folder / "1.npy", (5, 5))
     os.utime(folder, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert index.fingerprint(index.read_index(keys).samples, keys) != before
+    assert fingerprint(index.read_index(keys).samples, keys) != before
 
 
 @pytest.mark.slow

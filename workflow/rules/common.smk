@@ -6,8 +6,6 @@ import re
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
 # The library stands beside the Snakefile; scripts find it through the environment, in a conda environment too.
 sys.path.insert(0, str(workflow.basedir))
 os.environ.update(PYTHONPATH=str(workflow.basedir))
@@ -16,20 +14,21 @@ os.environ.update(PYTHONPATH=str(workflow.basedir))
 os.environ.update(MALLOC_TRIM_THRESHOLD_="2147483647", MALLOC_MMAP_THRESHOLD_="33554432")
 
 from signfold.config.load import resolved
+from signfold.config.overview import introduction
 from signfold.config.project import Project
 from signfold.core import devices, versions
 from signfold.core.errors import SignfoldError
 
 
 def explained(function):
-    """Turn a SignfoldError into Snakemake's own error, which is shown without a traceback."""
+    """Let a SignfoldError end Snakemake, with its message last and alone: Snakemake would add a traceback."""
 
     @functools.wraps(function)
     def call(*arguments):
         try:
             return function(*arguments)
         except SignfoldError as error:
-            raise WorkflowError(str(error)) from None
+            sys.exit(f"signfold: {error}")
 
     return call
 
@@ -39,6 +38,22 @@ project = Project(config)
 # At once: Snakemake drops what an input function raises where a later file, such as the report, already exists.
 explained(project.check_pretraining)()
 
+
+@functools.cache
+def introduce():
+    """Say what the run is about, in the first input function: targets are not known while the Snakefile is read."""
+    if workflow.is_main_process:  # jobs, which read the Snakefile too, are no news
+        given, dag = workflow.config_settings.overwrite_config, workflow.dag_settings
+        for line in introduction(project, given, dag.targets, dag.until):
+            print(line, file=sys.stderr)
+
+
+def dataset_of(wildcards):
+    """Return the wildcards' dataset."""
+    introduce()
+    return project[wildcards.dataset]
+
+
 # As many trainings run at a time on this machine as it has GPUs; where a cluster runs them, the profile asks for one each.
 GPUS = devices.count() if workflow.local_exec else 0
 if GPUS and "gpu" not in workflow.global_resources:
@@ -47,7 +62,7 @@ if GPUS and "gpu" not in workflow.global_resources:
 
 def of_dataset(answer):
     """An input function or param: what `answer` says of the wildcards' dataset."""
-    return explained(lambda wildcards: answer(project[wildcards.dataset]))
+    return explained(lambda wildcards: answer(dataset_of(wildcards)))
 
 
 def settings(key):
@@ -57,7 +72,7 @@ def settings(key):
 
 def of_shard(answer):
     """A param: what `answer` says of the wildcards' dataset and shard."""
-    return explained(lambda wildcards: answer(project[wildcards.dataset], wildcards.shard))
+    return explained(lambda wildcards: answer(dataset_of(wildcards), wildcards.shard))
 
 
 def growing(amount):
@@ -79,7 +94,7 @@ def model_files(name):
     """An input function: the file `name` of all networks of the wildcards' dataset, or of the wildcards' fold."""
     return explained(
         lambda wildcards: [
-            f"{folder}/{name}" for folder in project[wildcards.dataset].models(getattr(wildcards, "fold", None))
+            f"{folder}/{name}" for folder in dataset_of(wildcards).models(getattr(wildcards, "fold", None))
         ]
     )
 
@@ -106,7 +121,8 @@ def datasets_that(are_imported):
 
 
 wildcard_constraints:
-    dataset="|".join(map(re.escape, config["datasets"])),
+    # Any name, so that a target of a dataset that is not configured is told with those that are.
+    dataset="[A-Za-z0-9][A-Za-z0-9_.-]*",
     shard="[0-9a-f]+",
     fold=r"fold-[0-9]+|official",
     seed="[1-9][0-9]*",

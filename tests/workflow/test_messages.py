@@ -1,0 +1,77 @@
+"""What Snakemake prints first and last: three lines on what it works on, and mistakes as one message, alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+SNAKEMAKE = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--cores", "1"]
+MINE = "datasets: {mine: {preset: csv, root: videos}}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "videos").mkdir()
+    rows = ["video,label,signer"]
+    for number in range(8):
+        (tmp_path / "videos" / f"{number}.mp4").write_bytes(b"x")
+        rows.append(f"{number}.mp4,{'yes' if number % 2 else 'no'},person{number // 2}")
+    (tmp_path / "videos" / "labels.csv").write_text("\n".join(rows))
+    (tmp_path / "mine.yaml").write_text(f"dataset: mine\n{MINE}")
+    return tmp_path
+
+
+def dry_run(folder: Path, *targets: str) -> tuple[int, list[str]]:
+    """The status of a dry run, and what it prints to standard error."""
+    command = [*SNAKEMAKE, "--configfile", "mine.yaml", "-n", *(["--", *targets] if targets else [])]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+    return done.returncode, done.stderr.splitlines()
+
+
+def test_a_run_says_once_what_it_works_on(folder: Path) -> None:
+    status, said = dry_run(folder)
+    assert status == 0
+    assert [line for line in said if line.startswith("mine: ")] == [
+        "mine: found: 8 videos, 2 classes, 4 signers; nothing left out",
+        "mine: folds: 4, no signer in two roles",
+        "mine: writes: results/mine/report.html, from 4 networks (4 folds × 1 stream × 1 seed)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "targets", "last"),
+    [
+        ("labels", (), "signfold: videos/labels.csv: no column 'label'; found 'video', 'labl', 'signer': did you mean"),
+        ("dataset", (), "signfold: dataset: not given, so that 'demo' would be built, and not 'mine' of your file;"),
+        (
+            "fold",
+            ("results/mine/models/fold-9.done",),
+            "signfold: results/mine/models/fold-9.done: mine has no",
+        ),
+        (
+            "name",
+            ("results/mne/report.html",),
+            "signfold: results/mne/report.html: no dataset 'mne'",
+        ),
+        ("key", (), "  datasets.mine.rot: unknown key; did you mean `root`?"),
+    ],
+)
+def test_a_mistake_is_the_last_that_is_printed_without_a_traceback(
+    folder: Path, change: str, targets: tuple[str, ...], last: str
+) -> None:
+    if change == "labels":
+        table = folder / "videos" / "labels.csv"
+        table.write_text(table.read_text().replace("label", "labl"))
+    if change == "dataset":
+        (folder / "mine.yaml").write_text(MINE)
+    if change == "key":
+        (folder / "mine.yaml").write_text(f"dataset: mine\n{MINE.replace('root', 'rot')}")
+    status, said = dry_run(folder, *targets)
+    assert status == 1
+    assert said[-1].startswith(last)
+    assert not any("Traceback" in line or "common.smk" in line for line in said)
+    assert not (folder / ".snakemake" / "locks").is_dir() or not any((folder / ".snakemake" / "locks").iterdir())
