@@ -5,12 +5,9 @@ Video mode, complexity 1. `holistic_graph` says what is left out, and why that c
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +15,11 @@ import numpy as np
 
 from signfold.core import versions
 from signfold.core.clip import PARTS, Extraction, Floats, Keypoints, empty_keypoints
-from signfold.core.errors import SignfoldError, UnreadableFile
+from signfold.core.errors import UnreadableFile
 from signfold.keypoints import video
+from signfold.keypoints.mediapipe_models import model_digests
 
 NAME = "mediapipe_holistic"
-# The models of mediapipe's package that find pose and hands.
-MODELS = (
-    "modules/pose_detection/pose_detection.tflite",
-    "modules/pose_landmark/pose_landmark_full.tflite",
-    "modules/holistic_landmark/hand_recrop.tflite",
-    "modules/hand_landmark/hand_landmark_full.tflite",
-)
 # Frames a second at most: a file of a thousand a second is cut before it takes an hour.
 MOST_FPS = 120
 
@@ -59,7 +50,7 @@ class Holistic:
 
         The cap is not among them, so that another one costs only the clips that it cuts (see `accepts`).
         """
-        models = _model_digests()
+        models = model_digests()
         return {
             "extractor": NAME,
             "version": versions.EXTRACTOR,
@@ -156,10 +147,7 @@ def _judge(keypoints: Keypoints, pictures: _Pictures, opened: video.Video, cap: 
     notes = []
     if cap is not None:
         whole = f" of {opened.promised / opened.fps:.0f}" if opened.fps and opened.promised else ""
-        notes.append(
-            f"only the first {cap:g}{whole} seconds (and {MOST_FPS} frames for each) were looked at; cut it, or raise "
-            "keypoints.max_seconds"
-        )
+        notes.append(f"only the first {cap:g}{whole} seconds were looked at; cut it, or raise keypoints.max_seconds")
     elif pictures.count < 0.9 * opened.promised:
         notes.append(
             f"{pictures.count} of {opened.promised} promised frames could be decoded; the file may be cut short"
@@ -176,19 +164,6 @@ def _judge(keypoints: Keypoints, pictures: _Pictures, opened: video.Video, cap: 
     elif all(np.isnan(getattr(keypoints, part)).all() for part in PARTS):
         status, reason = "no_person", "neither pose nor hands were found in any frame"
     return status, "; ".join(filter(None, [reason, *notes])) or None
-
-
-@cache
-def _model_digests() -> dict[str, str]:
-    found = find_spec("mediapipe")
-    if found is None or not found.submodule_search_locations:
-        # Without --no-deps, pip would ask for NumPy 1: see envs/README.md.
-        raise SignfoldError(
-            "finding keypoints needs MediaPipe, which is not installed; run: pip install --no-deps mediapipe==0.10.21"
-        )
-    (package,) = found.submodule_search_locations
-    files = [Path(package, name) for name in MODELS]
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 def _landmarks(results: Any) -> dict[str, Floats | None]:

@@ -22,7 +22,7 @@ from mediapipe.python.solution_base import SolutionBase
 from mediapipe.tasks.metadata import schema_py_generated as tflite
 
 from signfold.core.clip import PARTS
-from signfold.keypoints.holistic import MODELS
+from signfold.keypoints.mediapipe_models import MODELS
 
 PACKAGE = Path(mediapipe.__file__).parent
 _GRAPH = "modules/holistic_landmark/holistic_landmark_cpu.binarypb"

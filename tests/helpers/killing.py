@@ -15,9 +15,9 @@ from pathlib import Path
 
 from signfold.core.settings import KeypointSettings
 from signfold.dataset import index
-from signfold.keypoints import holistic
 from signfold.keypoints.cache import Cache
 from signfold.keypoints.extract import extract_shard
+from signfold.keypoints.mediapipe_models import model_digests
 
 KILLS = 20
 
@@ -53,7 +53,7 @@ def contents(out: Path) -> dict[str, bytes]:
 def main() -> None:
     """Kill at random moments; each time, what is there is whole, and a rerun ends with the same bytes."""
     videos, work, seed = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    holistic._model_digests()
+    model_digests()
     whole, _ = in_child(videos, work / "whole")
     expected = contents(work / "whole")
     assert len(expected) == 2 + len(list(videos.iterdir())), sorted(expected)

@@ -129,7 +129,7 @@ def test_every_rule_left_its_log_and_its_benchmark(finished: Path) -> None:
 def test_progress_is_in_the_logs(finished: Path) -> None:
     demo = finished / "results/demo/logs"
     assert "video" in "".join(path.read_text() for path in demo.glob("keypoints/*.log"))
-    assert "epoch" in (demo / "train/fold-1/joint.log").read_text()
+    assert "epoch" in (demo / "train/fold-1/joint/seed-1.log").read_text()
 
 
 def test_a_changed_video_is_extracted_again_alone(done: Path) -> None:
