@@ -20,7 +20,7 @@ TRAIN = 3
 NETWORK = {"aagcn": 1, "light": 2}
 BASELINES = 3
 EVALUATE = 6
-REPORT = 8
+REPORT = 9
 
 
 def training(network: str) -> list[int]:

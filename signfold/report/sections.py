@@ -16,7 +16,7 @@ from signfold.core.results import ROLES, fold_order
 from signfold.evaluation.metrics import TOP
 from signfold.report import plots, sheets, skeletons
 from signfold.report.quality import quality as quality
-from signfold.report.results import Results
+from signfold.report.results import Results, Run
 
 # Longer lists go on in the files, which the page names.
 LISTED = 200
@@ -206,10 +206,11 @@ def labels(results: Results) -> Section:
         if len(table):
             table[f"{side}gloss"] = table[f"{side}gloss"].replace("", np.nan).fillna(table[f"{side}label"])
     rows = table.head(WORST).to_dict("records")
-    pictures = dict(sheets.sheets(results.root, [row["sample_id"] for row in rows[:SHOWN]]))
-    drawn = [(row["sample_id"], pictures[row["sample_id"]], row) for row in rows if row["sample_id"] in pictures]
+    drawn = sheets.sheets(results, [row["sample_id"] for row in rows[:SHOWN]])
+    by_id = {row["sample_id"]: row for row in rows}
     known = not results.summary["signers_shared"] and results.summary["signers"] is not None
-    return {"rows": rows, "total": len(table), "sheets": drawn, "known": known, "root": str(results.root)}
+    found = {"rows": rows, "total": len(table), "sheets": drawn, "by_id": by_id}
+    return found | {"known": known, "root": str(results.root)}
 
 
 def classes(results: Results) -> Section:
@@ -277,8 +278,8 @@ def stages(results: Results) -> Section:
     return {"rows": records, "total": rows["s"].sum()}
 
 
-def reproduction(config: Mapping[str, Any], versions: Mapping[str, str], command: str) -> Section:
+def reproduction(run: Run) -> Section:
     """Return the command, the versions and the configuration of the run."""
-    plain = json.loads(json.dumps(config, default=str))
+    plain = json.loads(json.dumps(run.config, default=str))
     text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
-    return {"command": command, "versions": dict(versions), "config": text}
+    return {"command": run.command, "versions": dict(run.versions), "config": text}

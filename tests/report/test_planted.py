@@ -93,7 +93,7 @@ def test_signers_are_found_by_what_is_measured_of_them(root: Path) -> None:
 
 def test_the_page_has_the_note_where_flaws_are_planted_alone(root: Path) -> None:
     def page() -> str:
-        report.build(root, root / "report.html", "demo", {}, {}, "snakemake")
+        report.build(Results(root), root / "report.html", report.Run("demo", {}, {}, "snakemake"))
         return (root / "report.html").read_text(encoding="utf-8")
 
     assert 'id="planted"' not in page() and "#planted" not in page()
