@@ -18,7 +18,7 @@ from signfold.report import plots, sheets, skeletons
 from signfold.report.quality import quality as quality
 from signfold.report.results import Results, Run
 
-# Longer lists go on in the files, which the page names.
+# Number of rows that are listed; the page names the files that have all.
 LISTED = 200
 WORST = 15
 SHOWN = 4
@@ -33,7 +33,7 @@ Section = dict[str, Any]
 
 
 def headline(results: Results) -> Section:
-    """Return the pooled figures, what they are to be compared with, and the reasons for caution."""
+    """Return the pooled figures, the figures to compare them with, and the cautions."""
     summary = results.summary
     return {**summary, "cautions": _cautions(summary), "top": summary["classes"] > TOP} if summary else {}
 
@@ -54,7 +54,7 @@ def _cautions(summary: Mapping[str, Any]) -> list[str]:
 
 
 def data(results: Results) -> Section:
-    """Return how much there is, how it is spread over signs, and what was left out."""
+    """Return the number of videos, clips and signs, and what was left out and why."""
     index, tensors, manifest = results.index, results.tensors, results.manifest
     if index.empty and manifest.empty:
         return {}
@@ -94,7 +94,7 @@ def _reasons(excluded: pd.DataFrame) -> list[tuple[str, str, int]]:
 
 
 def folds(results: Results) -> Section:
-    """Return who is in which role of which fold."""
+    """Return the clips and signers of each role in each fold."""
     if not results.folds:
         return {}
     rows = []
@@ -244,7 +244,7 @@ def calibration(results: Results) -> Section:
 
 
 def models(results: Results) -> Section:
-    """Return what was trained, from what, and for how long; the streams by themselves, and the seeds."""
+    """Return each model with its training, and the figures of streams and seeds."""
     if not results.models:
         return {}
     streams, summary = results.evaluation("streams"), results.summary

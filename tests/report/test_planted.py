@@ -73,7 +73,7 @@ def test_what_is_left_out_is_found_with_its_reason(root: Path) -> None:
     assert note(root, "unreadable", TWO)["found"]
 
 
-def test_two_people_are_owned_not_to_be_looked_for(root: Path) -> None:
+def test_a_second_person_is_reported_as_not_looked_for(root: Path) -> None:
     found = note(root, "two_people", TWO)
     assert not found["found"]
     assert "MediaPipe follows one" in found["said"]

@@ -263,7 +263,7 @@ def test_a_killed_extraction_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 def test_a_fold_whose_test_clips_the_source_has_under_other_names_stops(done: Path) -> None:
-    """The source has the clips of two signers, renamed: only the fold that tests the third one may go on from it."""
+    """The source has the clips of two signers, renamed: only the fold that tests the third one may start there."""
     (done / "theirs").mkdir()
     for number, video in enumerate(video for video in videos(done) if not video.name.startswith("03")):
         shutil.copy(video, done / "theirs" / f"sign{video.stem.rpartition('_')[2]}-someone{number}.mp4")

@@ -1,4 +1,4 @@
-# One page to look at, and its figures for `snakemake --report`.
+# The report, a page of HTML; its figures for `snakemake --report`; the cards.
 
 
 rule figures:
