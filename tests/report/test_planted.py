@@ -100,5 +100,5 @@ def test_the_page_has_the_note_where_flaws_are_planted_alone(root: Path) -> None
     plant(root)
     assert 'id="planted"' not in page()
     plant(root, ("no_label", "nowhere", None), ("two_people", TWO, None))
-    assert "2 flaws of real data are planted among them. The run found 0;" in page()
+    assert "2 flaws of real data are planted among them. The run found 0." in page()
     assert '<a href="#planted">' in page()
