@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help setup demo test test-slurm bench-keypoints bench-training bench-repair bench-scale config mutation lint lock
+.PHONY: help setup demo test test-slurm bench-keypoints bench-training bench-imputation bench-scale config mutation lint lock
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -42,8 +42,8 @@ bench-keypoints: setup ## measure extraction beside the models alone and the pla
 bench-training: setup ## measure both networks beside a plain one
 	@$(BIN)/python benchmarks/training.py
 
-bench-repair: setup ## measure repaired joints against the true ones of rendered clips
-	@$(BIN)/python benchmarks/repair.py
+bench-imputation: setup ## measure imputed joints against the true ones of rendered clips
+	@$(BIN)/python benchmarks/imputation.py
 
 bench-scale: setup ## measure plans, jobs and files of 1,000 to 40,000 stand-in videos, and tables of 40,000 clips
 	@$(BIN)/python benchmarks/scale.py

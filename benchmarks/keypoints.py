@@ -5,7 +5,7 @@
 
 floor: each model file alone, times how often Holistic's graph runs it on these clips. Nothing is decoded or written.
 plain: `mp.solutions.holistic.Holistic` with the face, joblib over the videos with all cores, keypoints in a CSV.
-ours:  one process for a shard of the clips: its start, decoding, digests, store and Parquet included.
+ours:  one process for a shard of the clips: its start, decoding, digests, cache and Parquet included.
 
 The clips come in four parts. For each, floor, plain and ours are measured in turn, so that whatever else the machine
 does meets all three. `scaling` is how many times more frames a second one process on each core does than one process
@@ -151,7 +151,7 @@ def _model(stream: str) -> str:
 
 
 def ours(videos: Sequence[Path], folder: Path) -> None:
-    """Extract as a shard's job does: digest, store, Parquet."""
+    """Extract as a shard's job does: digest, cache, Parquet."""
     from signfold.core.settings import KeypointSettings
     from signfold.dataset import index
     from signfold.keypoints.cache import Cache
@@ -162,7 +162,7 @@ def ours(videos: Sequence[Path], folder: Path) -> None:
         samples,
         folder / "0.parquet",
         folder / "0.videos.parquet",
-        Cache(folder / "store"),
+        Cache(folder / "cache"),
         KeypointSettings(),
     )
 

@@ -21,7 +21,7 @@ overhead, with `pace` null
 keypoint_jobs_after_one_added, one_added_s
     extraction jobs planned after a video was added to what had been run, and the seconds until its tensors are there
 files
-    in `results` and `.snakemake` after keypoints and tensors, the store among them; where only `shards_run` were run,
+    in `results` and `.snakemake` after keypoints and tensors, the cache among them; where only `shards_run` were run,
     as many as that makes for all
 
 and for the largest size under `learning`: seconds and memory of Snakemake's run from random keypoints to manifest,

@@ -21,7 +21,7 @@ MATCH = r"(?P<label>[^/]+)/(?P<signer>[^/_]+)_[^/]*$"
 LENGTHS = (50, 90)
 
 # Without MediaPipe: 32 processes that import it on two cores would say little about 32 cores.
-SLEEPING = '''"""A stub: sleeps for each video that is not in the store, and leaves empty files."""
+SLEEPING = '''"""A stub: sleeps for each video that is not in the cache, and leaves empty files."""
 
 import hashlib
 import time
@@ -34,10 +34,10 @@ with job(snakemake.log[0], snakemake.threads):
     from signfold.dataset import index
 
     found = index.read_index(dataset_of(snakemake.config, snakemake.wildcards.dataset))
-    store = Path(snakemake.config["cache"])
+    cache = Path(snakemake.config["cache"])
     for sample in index.by_shard(found, snakemake.params.shards)[snakemake.wildcards.shard]:
         key = hashlib.sha256(sample.sample_id.encode()).hexdigest()
-        entry = store / key[:2] / f"{key}.parquet"
+        entry = cache / key[:2] / f"{key}.parquet"
         if not entry.exists():
             time.sleep(SECONDS)
             entry.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
-AGAIN = "what is finished stays, and the same command goes on from there"
+AGAIN = "what is finished stays, and the same command does the rest"
 # What Snakemake says of itself, besides its events.
 CHATTER = re.compile(
     "Assuming unrestricted|Building DAG|Using shell|Provided|Rules claiming|Conda environments:|Singularity containers:"

@@ -1,4 +1,4 @@
-"""How long a run will take and how much disk it will fill, from a few clips of the dataset and one training step."""
+"""Estimate of a run's time and disk space, from a few clips of the dataset and one training step."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ COPIES = 2
 
 @dataclass(frozen=True)
 class Probe:
-    """What one clip took.
+    """Size of one clip, and the cost of its extraction.
 
     Parameters
     ----------
     bytes
-        Of the video.
+        Size of the video.
     frames
-        In it.
+        Number of frames.
     seconds
-        Of one core, to extract it.
+        Core-seconds of its extraction.
     stored
         Bytes of its keypoints on disk.
     """
@@ -57,20 +57,20 @@ class Probe:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will take.
+    """Estimate of a run.
 
     Parameters
     ----------
     videos, video_bytes
-        The dataset.
+        Number of videos and their size.
     seconds
-        Core-seconds of extraction: the estimate, and how much it may be off either way (95 %, from the sampled clips).
+        Core-seconds of extraction, and half the width of their 95 % interval, from the sampled clips.
     keypoint_bytes, tensor_bytes
-        On disk: keypoints in the cache and in the shards, and tensors.
+        Bytes on disk of keypoints, in the cache and in the shards, and of tensors.
     training_seconds
-        Of all networks, one after the other, on `device`; on a CPU, of one core.
+        Seconds of training all networks one after the other on `device`; on a CPU, core-seconds.
     networks, device
-        How many are trained, and on what.
+        Number of networks, and the device that trains them.
     """
 
     videos: int
@@ -91,7 +91,7 @@ def spread(samples: Sequence[index.Sample], count: int) -> list[index.Sample]:
 
 
 def probe(sample: index.Sample, extractor: Holistic) -> Probe:
-    """Extract one clip, and write its keypoints to see how large they are."""
+    """Extract one clip, and write its keypoints to measure their size."""
     start = time.process_time()
     found = extractor.extract(sample.path)
     seconds = time.process_time() - start
@@ -102,14 +102,14 @@ def probe(sample: index.Sample, extractor: Holistic) -> Probe:
 
 
 def scaled(values: Sequence[float], total: int) -> tuple[float, float]:
-    """Return the sum that `total` clips will have, from some of them, and how far it may be off (1.96 standard errors).
+    """Return the sum of a value over `total` clips, estimated from some of them, and 1.96 standard errors of it.
 
     Parameters
     ----------
     values
-        Of each sampled clip.
+        Value of each sampled clip.
     total
-        Clips in all.
+        Number of all clips.
     """
     known = np.asarray(values, dtype=float)
     error = known.std(ddof=1) / np.sqrt(len(known)) if len(known) > 1 else known.mean()
@@ -119,9 +119,9 @@ def scaled(values: Sequence[float], total: int) -> tuple[float, float]:
 def step_seconds(
     tensors: TensorSettings, model: ModelSettings, settings: TrainingSettings, classes: int, device: torch.device
 ) -> float:
-    """Return how long one training step takes, without its data: the second of two.
+    """Return the seconds of one training step without loading of data: the second of two.
 
-    On a CPU it is the processor time of one core, so that what else the machine does makes no difference.
+    On a CPU it is the processor time of one core, which other programs do not change.
     """
     places = layout(tensors.layout)
     shape = (settings.batch_size, len(tensors.channels) + 1, tensors.frames, len(places.joints))
@@ -162,11 +162,11 @@ def plan(file: str | Path | None, name: str | None = None, sample: int = 5) -> P
     Parameters
     ----------
     file
-        The configuration, as for `snakemake --configfile`; None for the defaults.
+        Configuration file, as for `snakemake --configfile`; None for the defaults.
     name
-        The dataset; None for the configuration's `dataset`.
+        Name of the dataset; None for the configuration's `dataset`.
     sample
-        How many clips are extracted to see what they take.
+        Number of clips that are extracted.
 
     Raises
     ------
@@ -213,7 +213,7 @@ def duration(seconds: float) -> str:
 
 
 def describe(found: Plan, workers: int) -> str:
-    """Return a plan in words, for so many workers."""
+    """Return the lines of a plan for a number of parallel workers."""
     seconds, off = found.seconds
     return "\n".join(
         [

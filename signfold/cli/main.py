@@ -15,7 +15,7 @@ EXISTING = click.Path(path_type=Path, exists=True)
 
 
 class Group(click.Group):
-    """Shows errors that a user can mend as one message, without a traceback."""
+    """Shows an error that the user can correct as one message, without a traceback."""
 
     def invoke(self, context: click.Context) -> object:
         """Run a command."""
@@ -37,11 +37,11 @@ def main() -> None:
 
 @main.command()
 @click.argument("out", type=PATH)
-@click.option("--signs", default=6, show_default=True, help="How many signs.")
-@click.option("--signers", default=6, show_default=True, help="How many people.")
-@click.option("--takes", default=2, show_default=True, help="How often each signs each.")
-@click.option("--seed", default=0, show_default=True, help="Another seed draws other people.")
-@click.option("--workers", default=1, show_default=True, help="Processes that draw at a time.")
+@click.option("--signs", default=6, show_default=True, help="Number of signs.")
+@click.option("--signers", default=6, show_default=True, help="Number of signers.")
+@click.option("--takes", default=2, show_default=True, help="Takes of each sign by each signer.")
+@click.option("--seed", default=0, show_default=True, help="Random seed of signers and movements.")
+@click.option("--workers", default=1, show_default=True, help="Parallel processes.")
 def synth(out: Path, signs: int, signers: int, takes: int, seed: int, workers: int) -> None:
     """Draw clips of synthetic signers into OUT, named like VSL files, with their true joints in truth.parquet."""
     from signfold.dataset.synthetic import SynthSettings
@@ -82,7 +82,7 @@ def show(results: Path) -> None:
 @click.argument("results_a", type=EXISTING)
 @click.argument("results_b", type=EXISTING)
 def compare(results_a: Path, results_b: Path) -> None:
-    """Tell which of RESULTS_A and RESULTS_B is better on the clips that both tested, and on which signs."""
+    """Compare RESULTS_A and RESULTS_B on the clips that both tested: which is better, and on which signs."""
     from signfold.evaluation import compare as comparing
 
     click.echo("\n".join(comparing.listing(comparing.compare(results_a, results_b), results_a, results_b)))
@@ -96,11 +96,13 @@ def compare(results_a: Path, results_b: Path) -> None:
 @click.option("--labels", help="A CSV in FOLDER with the columns video, label, signer, split.")
 @click.option("--size", type=int, nargs=2, help="Width and height of the pictures.  [default: square]")
 @click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Frames per second.  [default: 30]")
-@click.option("--order", type=click.Choice(["kaggle", "holistic"]), help="Of 1629 values.  [default: kaggle]")
+@click.option(
+    "--order", type=click.Choice(["kaggle", "holistic"]), help="Order of the 1629 values of a frame.  [default: kaggle]"
+)
 def import_keypoints(folder: Path, results: Path, kind: str, **given: object) -> None:
-    """Read keypoints that others extracted from FOLDER into RESULTS, as results/mine (see docs/keypoints.md).
+    """Import keypoints of other tools from FOLDER into RESULTS, as results/mine (see docs/keypoints.md).
 
-    Labels are the names of folders (of the files for npz) unless --match or --labels say else. To train on them, name
+    Labels are the names of folders (of the files for npz) unless --match or --labels is given. To train on them, name
     the dataset in the configuration instead: the workflow then imports it itself.
     """
     from signfold.core.files import read_metadata
@@ -135,10 +137,15 @@ def export_keypoints(results: Path, out: Path, kind: str) -> None:
 
 @main.command()
 @click.argument("results", type=EXISTING)
-@click.option("--hands", default=0.3, show_default=True, help="A hand in fewer of a clip's frames is suspicious.")
+@click.option(
+    "--hands",
+    default=0.3,
+    show_default=True,
+    help="Least share of a clip's frames with a hand; clips below it are listed.",
+)
 @click.option("--strict", is_flag=True, help="Exit with status 1 if any video is listed.")
 def doctor(results: Path, hands: float, strict: bool) -> None:
-    """List the videos of RESULTS (as results/demo) that are bad, suspicious or there twice, and how to see each."""
+    """List bad, suspicious and duplicate videos of RESULTS (as results/demo), each with the command that shows it."""
     from signfold.cli import doctor as examining
 
     diagnosis = examining.diagnose(results, hands)
@@ -180,10 +187,14 @@ def check(configs: tuple[Path, ...], dataset: str | None) -> None:
 @main.command()
 @click.argument("config", type=PATH, required=False)
 @click.option("--dataset", help="Which of the configuration's datasets.  [default: its `dataset`]")
-@click.option("--sample", default=5, show_default=True, type=click.IntRange(min=1), help="How many clips to extract.")
-@click.option("--workers", default=8, show_default=True, type=click.IntRange(min=1), help="As snakemake's --cores.")
+@click.option(
+    "--sample", default=5, show_default=True, type=click.IntRange(min=1), help="Number of clips that are extracted."
+)
+@click.option(
+    "--workers", default=8, show_default=True, type=click.IntRange(min=1), help="Parallel jobs, as snakemake's --cores."
+)
 def plan(config: Path | None, dataset: str | None, sample: int, workers: int) -> None:
-    """Estimate time and disk before the start, from a few clips; CONFIG is what snakemake gets as --configfile."""
+    """Estimate time and disk space of a run from a few clips; CONFIG is the file of snakemake's --configfile."""
     from signfold.cli import estimate as planning
 
     click.echo(planning.describe(planning.plan(config, dataset, sample), workers))
@@ -191,9 +202,9 @@ def plan(config: Path | None, dataset: str | None, sample: int, workers: int) ->
 
 @main.command()
 @click.option("--cache", "root", default="results/cache", show_default=True, type=PATH, help="Folder of the cache.")
-@click.option("--prune", is_flag=True, help="Delete what other versions of the extractor made.")
+@click.option("--prune", is_flag=True, help="Delete entries of other versions of the extractor.")
 def cache(root: Path, prune: bool) -> None:
-    """Show what the cache of extracted videos holds, and prune it. Deleting it whole is safe too."""
+    """Show the size of the cache of extracted videos, and prune it. Deleting the whole folder is safe too."""
     from signfold.keypoints.cache import Cache, cache_usage
     from signfold.keypoints.holistic import Holistic
 

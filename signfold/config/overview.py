@@ -74,7 +74,7 @@ def head(dataset: Dataset, folds_needed: bool = True) -> list[str]:
 
 
 def check_classes(dataset: Dataset) -> None:
-    """Check that there is something to tell apart.
+    """Check that there are two classes at least.
 
     Raises
     ------

@@ -69,6 +69,11 @@ class Dataset:
         return vars(keypoint_files.import_settings(self.source))
 
     @property
+    def pictures(self) -> bool:
+        """Whether the report has frames of videos: they are wanted, and there are videos."""
+        return self.settings.report.pictures and not self.imported
+
+    @property
     def truth(self) -> str | None:
         """The last file that rendering of a synthetic dataset writes; None for a real one."""
         return f"results/{self.name}/videos/truth.parquet" if "synth" in self.source else None

@@ -2,7 +2,7 @@
 
 
 class SignfoldError(Exception):
-    """Something a user can mend.
+    """An error that the user can correct.
 
     The message names the file, the row or key, what was found, what was expected, and what to do. The command line
     and the workflow's scripts print it without a traceback.

@@ -22,8 +22,8 @@ def job(log: str | Path, threads: int) -> Iterator[None]:
     """Run a script's work: its words go to the rule's log, MediaPipe's C++ chatter too.
 
     Enter it before anything heavy is imported: the libraries read their number of threads when they are loaded.
-    What a user can mend (a `SignfoldError`, a full disk, no memory) ends the process with status 1 and one message in
-    the log, no traceback. The process ends with the Snakemake that started it, however that one ends.
+    An error that the user can correct (a `SignfoldError`, a full disk, no memory) ends the process with status 1 and
+    one message in the log, no traceback. The process ends with the Snakemake that started it, however that one ends.
 
     Parameters
     ----------

@@ -270,6 +270,17 @@ class EvaluationSettings:
 
 
 @dataclass(frozen=True, config=_SECTION)
+class ReportSettings:
+    """Content of the report: the section `report`."""
+
+    pictures: Flag = option(
+        True,
+        "Frames of the videos, which show people's faces, among the least-seen clips and the label errors; false: "
+        "skeletons alone.",
+    )
+
+
+@dataclass(frozen=True, config=_SECTION)
 class Settings:
     """All that may be set for a dataset: a few numbers and the sections."""
 
@@ -292,3 +303,4 @@ class Settings:
     augmentation: Augmentation = Field(default_factory=Augmentation)
     pretrain: PretrainSettings = Field(default_factory=PretrainSettings)
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
+    report: ReportSettings = Field(default_factory=ReportSettings)

@@ -7,7 +7,7 @@ INDEX = 2
 # Which pictures the same settings of the demo draw.
 SYNTH = 2
 KEYPOINTS = 1
-# What the extractor finds: part of what the store is addressed by, too.
+# What the extractor finds; also part of the key of cache entries.
 EXTRACTOR = 3
 # Which keypoints come of the same imported files.
 IMPORT = 1
@@ -20,7 +20,7 @@ TRAIN = 3
 NETWORK = {"aagcn": 1, "light": 2}
 BASELINES = 3
 EVALUATE = 6
-REPORT = 8
+REPORT = 9
 
 
 def training(network: str) -> list[int]:

@@ -153,7 +153,7 @@ def videos_in(paths: Sequence[Path]) -> list[Path]:
     return videos
 
 
-def predict(results: Path, paths: Sequence[Path], out: Path, store: Cache) -> pd.DataFrame:
+def predict(results: Path, paths: Sequence[Path], out: Path, cache: Cache) -> pd.DataFrame:
     """Recognise the signs in videos, and write them as a table.
 
     Parameters
@@ -164,8 +164,8 @@ def predict(results: Path, paths: Sequence[Path], out: Path, store: Cache) -> pd
         Videos, or folders of videos.
     out
         The CSV: video, status, label, gloss, probability, and `best`, the likeliest signs with their probabilities.
-    store
-        Where extractions are kept.
+    cache
+        Cache of extractions.
 
     Returns
     -------
@@ -181,7 +181,7 @@ def predict(results: Path, paths: Sequence[Path], out: Path, store: Cache) -> pd
     keypoints, ensemble = extraction_settings(results), load_ensemble(results)
     rows = []
     for video in tqdm(videos, unit="video", desc="predict"):
-        found = store.extraction(video, file_digest(video)[0], holistic_of(keypoints))
+        found = cache.extraction(video, file_digest(video)[0], holistic_of(keypoints))
         rows.append({"video": str(video), **_row(ensemble, found)})
     table = pd.DataFrame(rows)
     write_csv(table, out)

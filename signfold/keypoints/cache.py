@@ -163,7 +163,7 @@ def _readable(path: Path, provenance: dict[str, Any]) -> Extraction | None:
 
 @dataclass(frozen=True)
 class Usage:
-    """What is in a store: how many entries and bytes, in all and of the present versions."""
+    """Number of entries and bytes in a cache, in all and of the present versions."""
 
     entries: int
     bytes: int
@@ -171,14 +171,14 @@ class Usage:
     present_bytes: int
 
 
-def cache_usage(store: Cache, extractor: Extractor, *, prune: bool = False) -> Usage:
-    """Count the entries of a store; with `prune`, delete those of other versions.
+def cache_usage(cache: Cache, extractor: Extractor, *, prune: bool = False) -> Usage:
+    """Count the entries of a cache; with `prune`, delete those of other versions.
 
     Nothing finds what another version of extractor, MediaPipe, models or decoder made. Other options are another
     configuration's, perhaps another project's: they are kept.
     """
     counts = {True: [0, 0], False: [0, 0]}
-    for path in store.entries():
+    for path in cache.entries():
         present = _is_of(path, extractor)
         counts[present][0] += 1
         counts[present][1] += path.stat().st_size

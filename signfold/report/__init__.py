@@ -2,5 +2,6 @@
 
 from signfold.report.cards import cards
 from signfold.report.page import build, figures
+from signfold.report.results import Results, Run
 
-__all__ = ["build", "cards", "figures"]
+__all__ = ["Results", "Run", "build", "cards", "figures"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,36 +9,34 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from signfold.core.files import write_text
 from signfold.report import format, sections
-from signfold.report.results import Results
+from signfold.report.results import Results, Run
+from signfold.report.sheets import with_faces
 
 TEMPLATES = Path(__file__).parent / "templates"
+# The places in which frames of videos are shown, by their section.
+FACES = {
+    "quality": "the section Keypoints and `figures/quality.html` (the least-seen clips)",
+    "labels": "the section Labels (the label errors)",
+}
 
 
-def cards(
-    results: Path,
-    model_card: Path,
-    data_card: Path,
-    dataset: str,
-    config: Mapping[str, Any],
-    versions: Mapping[str, str],
-    command: str,
-) -> None:
+def cards(results: Results, model_card: Path, data_card: Path, run: Run) -> None:
     """Write both cards.
 
     Parameters
     ----------
     results
-        The folder `results/{dataset}`, evaluated.
+        Results of the dataset, evaluated.
     model_card, data_card
-        The Markdown files. After Mitchell et al. 2019, "Model Cards for Model Reporting", and Gebru et al. 2021,
-        "Datasheets for Datasets"; what no run can know (consent, licence, who the signers are) is left as a question.
-    dataset, config, versions, command
-        What was run, as the report shows it.
+        Paths of the Markdown files. After Mitchell et al. 2019, "Model Cards for Model Reporting", and Gebru et al.
+        2021, "Datasheets for Datasets"; what no run can know (consent, licence, who the signers are) is left as a
+        question.
+    run
+        What was run.
     """
-    found = Results(Path(results))
-    parts = ("headline", "data", "quality", "folds", "signers", "baselines", "models")
-    context = {name: getattr(sections, name)(found) for name in parts}
-    context |= {"dataset": dataset, "config": config, "versions": versions, "command": command}
+    parts = ("headline", "data", "quality", "folds", "signers", "baselines", "models", "labels")
+    context: dict[str, Any] = {name: getattr(sections, name)(results) for name in parts}
+    context |= {"faces": [FACES[name] for name in with_faces(context)], **vars(run)}
     for template, out in (("model_card.md", model_card), ("data_card.md", data_card)):
         write_text(out, _environment().get_template(template).render(context))
 

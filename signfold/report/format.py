@@ -9,7 +9,7 @@ from typing import Any
 # A narrow space that does not break: "74.3 %", "12 345".
 _SPACE = "\u202f"
 _DASH = "–"
-# Below so many, counts stand in the place of percentages.
+# With fewer clips, counts are shown instead of percentages.
 FEW = 20
 
 
@@ -19,7 +19,7 @@ def share(value: Any, digits: int = 1) -> str:
 
 
 def tally(part: Any, whole: Any) -> str:
-    """Return 3 of 4 as "3 of 4", and 30 of 40 as "75 %": a percentage of few says more than it knows."""
+    """Return 3 of 4 as "3 of 4", and 30 of 40 as "75 %": a percentage of few clips claims too much precision."""
     if missing(part) or missing(whole) or not whole:
         return _DASH
     return f"{count(part)} of {count(whole)}" if whole < FEW else share(part / whole, 0)
@@ -79,7 +79,7 @@ def plural(number: int, word: str, words: str | None = None) -> str:
 
 
 def missing(value: Any) -> bool:
-    """Tell whether there is no figure: None or NaN."""
+    """Return whether a value is missing: None or NaN."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 

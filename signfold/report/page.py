@@ -14,7 +14,8 @@ from signfold.core.files import write_text
 from signfold.report import format, sections
 from signfold.report.planted import planted
 from signfold.report.plots import Figure
-from signfold.report.results import Results
+from signfold.report.results import Results, Run
+from signfold.report.sheets import with_faces
 
 TEMPLATES = Path(__file__).parent / "templates"
 TITLES = {
@@ -37,44 +38,38 @@ TITLES = {
 ALONE = {"per_signer": "signers", "learning_curves": "curves", "confusion": "confusion", "quality": "quality"}
 
 
-def build(
-    results: Path, out: Path, dataset: str, config: Mapping[str, Any], versions: Mapping[str, str], command: str
-) -> None:
+def build(results: Results, out: Path, run: Run) -> None:
     """Write the report as one HTML page that needs nothing else and asks nothing of the network.
 
     Parameters
     ----------
     results
-        The folder `results/{dataset}`; what is missing there is said to be missing.
+        Results of the dataset; what is missing there is said to be missing.
     out
-        The page.
-    dataset
-        Its name.
-    config, versions, command
-        What was run, as the section on reproduction shows it.
+        Path of the page.
+    run
+        What was run.
     """
-    found = Results(Path(results))
-    note = planted(found)
+    note = planted(results)
     shown = {"planted": note} if note else {}
-    shown |= {name: getattr(sections, name)(found) for name in TITLES if name not in ("planted", "reproduction")}
-    shown["reproduction"] = sections.reproduction(config, versions, command)
-    write_text(out, _render("page.html", shown, dataset=dataset, headline=sections.headline(found)))
+    shown |= {name: getattr(sections, name)(results) for name in TITLES if name not in ("planted", "reproduction")}
+    shown["reproduction"] = sections.reproduction(run)
+    write_text(out, _render("page.html", shown, dataset=run.dataset, headline=sections.headline(results)))
 
 
-def figures(results: Path, out_dir: Path) -> None:
+def figures(results: Results, out_dir: Path) -> None:
     """Write the main figures as pages of their own, for `snakemake --report`.
 
     Parameters
     ----------
     results
-        The folder `results/{dataset}`.
+        Results of the dataset.
     out_dir
         Folder of per_signer.html, learning_curves.html, confusion.html and quality.html.
     """
-    found = Results(Path(results))
     for file, name in ALONE.items():
-        shown = {name: getattr(sections, name)(found)}
-        write_text(Path(out_dir) / f"{file}.html", _render("figure.html", shown, dataset=found.root.name))
+        shown = {name: getattr(sections, name)(results)}
+        write_text(out_dir / f"{file}.html", _render("figure.html", shown, dataset=results.root.name))
 
 
 def _render(template: str, shown: Mapping[str, sections.Section], **context: Any) -> str:
@@ -83,6 +78,7 @@ def _render(template: str, shown: Mapping[str, sections.Section], **context: Any
     context |= {"specs": _embedded([figure.spec for figure in drawn]), "plotly": _plotly() if drawn else ""}
     moving = shown.get("confusion", {}).get("drawings", [])
     titles = {name: TITLES[name] for name in shown}
+    context["faces"] = with_faces(shown)
     return text.render(shown=shown, titles=titles, skeletons=_embedded(moving) if moving else "", **context)
 
 

@@ -1,6 +1,6 @@
 """The note on a synthetic dataset with planted flaws: what was planted, and whether the run found it.
 
-No stage reads what was planted but this note.
+Only this note reads the list of planted flaws; no stage does.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def planted(results: Results) -> dict[str, Any]:
     if not flaws:
         return {}
     findings = Findings(results)
-    rows = [{**flaw, **KINDS[flaw["kind"]].told(flaw, findings)} for flaw in flaws]
+    rows = [{**flaw, **KINDS[flaw["kind"]].row(flaw, findings)} for flaw in flaws]
     return {"rows": rows, "found": sum(row["found"] for row in rows), "total": len(rows)}
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What the stages of a run found, as far as the note asks."""
+    """Findings of the stages that the note needs."""
 
     results: Results
 
@@ -85,13 +85,13 @@ class Findings:
 
 @dataclass(frozen=True)
 class Check:
-    """How a kind of flaw is named, which section shows it, and how to tell whether it was found."""
+    """How a kind of flaw is named, which section shows it, and how it is looked for in the results."""
 
     title: str
     section: str
     find: Callable[[Flaw, Findings], Verdict] = field(repr=False)
 
-    def told(self, flaw: Flaw, findings: Findings) -> dict[str, Any]:
+    def row(self, flaw: Flaw, findings: Findings) -> dict[str, Any]:
         """Return the columns of a flaw's row."""
         verdict = self.find(flaw, findings)
         return {"title": self.title, "section": self.section, "found": verdict.found, "said": verdict.said}

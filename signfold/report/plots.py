@@ -17,24 +17,24 @@ import pandas as pd
 from signfold.report.format import figure_text, share
 
 Trace = dict[str, Any]
-# Up to so many signs, the cells of a heat map have room for a number.
+# Greatest number of signs at which the cells of a heat map have room for a number.
 LEGIBLE = 12
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with its words.
+    """A figure with its title and text alternative.
 
     Parameters
     ----------
     id
-        Of the element; unique on the page.
+        Id of the element, unique on the page.
     title
-        Shown above it.
+        Title above the figure.
     alternative
-        What it shows, for those who do not see it.
+        Text alternative for readers who do not see the figure.
     traces, layout
-        As Plotly takes them.
+        Traces and layout in Plotly's terms.
     """
 
     id: str
@@ -50,7 +50,7 @@ class Figure:
 
     @property
     def height(self) -> int:
-        """In pixels; kept free so that nothing jumps."""
+        """Height in pixels, reserved on the page before the figure is drawn."""
         return self.layout.get("height", 300)
 
 
@@ -139,7 +139,7 @@ def _epochs(table: pd.DataFrame) -> list[int]:
 
 
 def _plain(values: pd.Series) -> list[float | None]:
-    """Return rounded numbers, with nothing where JSON has no word."""
+    """Return rounded numbers; None where a value is not finite, for which JSON has no number."""
     return [round(float(value), 5) if np.isfinite(value) else None for value in values]
 
 
@@ -192,7 +192,7 @@ def confusion(shares: np.ndarray, counts: np.ndarray, names: Sequence[str]) -> F
 
 
 def calibration(table: pd.DataFrame) -> Figure:
-    """Return accuracy over confidence, bin by bin, against the diagonal that means "as sure as right"."""
+    """Return accuracy over confidence, bin by bin, with the diagonal of perfect calibration."""
     table = table[table["clips"] > 0]
     sizes = np.sqrt(table["clips"] / table["clips"].max()) * 22 + 5
     line: Trace = {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "hoverinfo": "skip"}
@@ -207,8 +207,6 @@ def calibration(table: pd.DataFrame) -> Figure:
         "yaxis": {"tickformat": ".0%", "range": [0, 1.06], "title": {"text": "Right"}},
         "height": 320,
     }
-    alternative = (
-        "Share of right answers over confidence, in bins; on the diagonal, confidence can be taken at its word."
-    )
+    alternative = "Share of right answers over confidence, in bins; on the diagonal, confidence equals accuracy."
     traces = [line | {"line": {"color": "@quiet", "dash": "dot", "width": 1}}, dots]
     return Figure("plot-calibration", "Confidence and accuracy", alternative, traces, layout)

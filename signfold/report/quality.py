@@ -38,7 +38,7 @@ def quality(results: Results) -> Section:
         "poor": int((table["better"] < 0.5).sum()),
         "gap": table["longest_gap"].median(),
         "worst": worst.to_dict("records"),
-        "sheets": sheets.sheets(results.root, worst["sample_id"].head(SHOWN)),
+        "sheets": sheets.sheets(results, worst["sample_id"].head(SHOWN)),
         "layout": results.tensor_metadata,
         "root": str(results.root),
     }
@@ -71,8 +71,8 @@ def _signs(frames: Any, table: pd.DataFrame) -> pd.DataFrame:
     found["longest_gap"] = pd.DataFrame(gaps).max(axis=1)
     for side in SIDES:
         found[f"seen_{side}"] = clips[side].mean()
-        repaired = table.loc[found.index, f"imputed_{side}"] > 0
-        found[f"imputed_{side}"] = (1 - found[f"seen_{side}"]).where(repaired, 0.0)
+        imputed = table.loc[found.index, f"imputed_{side}"] > 0
+        found[f"imputed_{side}"] = (1 - found[f"seen_{side}"]).where(imputed, 0.0)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,28 @@ _TEXT = dict.fromkeys("sample_id signer label gloss path reason status shard fol
 
 
 @dataclass(frozen=True)
+class Run:
+    """What was run, as report and cards show it.
+
+    Parameters
+    ----------
+    dataset
+        Name of the dataset.
+    config
+        Its configuration.
+    versions
+        Version of each package that computes the results.
+    command
+        Command that gives the report again.
+    """
+
+    dataset: str
+    config: Mapping[str, Any]
+    versions: Mapping[str, str]
+    command: str
+
+
+@dataclass(frozen=True)
 class Results:
     """A results folder, read lazily.
 
@@ -26,9 +48,12 @@ class Results:
     ----------
     root
         `results/{dataset}`.
+    pictures
+        Whether frames of the videos are shown.
     """
 
     root: Path
+    pictures: bool = True
 
     @property
     def folder(self) -> ResultsFolder:
@@ -48,7 +73,7 @@ class Results:
 
     @cached_property
     def tensors(self) -> pd.DataFrame:
-        """One row per usable video, with what was repaired."""
+        """One row per usable video, with what was imputed."""
         seen = ["seen_left", "seen_right", "imputed_left", "imputed_right", "longest_gap", "mirrored"]
         paths = self.folder.shard_files("tensors", ".parquet")
         span = ["first_frame", "last_frame"]

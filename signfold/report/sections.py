@@ -16,9 +16,9 @@ from signfold.core.results import ROLES, fold_order
 from signfold.evaluation.metrics import TOP
 from signfold.report import plots, sheets, skeletons
 from signfold.report.quality import quality as quality
-from signfold.report.results import Results
+from signfold.report.results import Results, Run
 
-# Longer lists go on in the files, which the page names.
+# Number of rows that are listed; the page names the files that have all.
 LISTED = 200
 WORST = 15
 SHOWN = 4
@@ -33,7 +33,7 @@ Section = dict[str, Any]
 
 
 def headline(results: Results) -> Section:
-    """Return the pooled figures, what they are to be compared with, and the reasons for caution."""
+    """Return the pooled figures, the figures to compare them with, and the cautions."""
     summary = results.summary
     return {**summary, "cautions": _cautions(summary), "top": summary["classes"] > TOP} if summary else {}
 
@@ -54,7 +54,7 @@ def _cautions(summary: Mapping[str, Any]) -> list[str]:
 
 
 def data(results: Results) -> Section:
-    """Return how much there is, how it is spread over signs, and what was left out."""
+    """Return the number of videos, clips and signs, and what was left out and why."""
     index, tensors, manifest = results.index, results.tensors, results.manifest
     if index.empty and manifest.empty:
         return {}
@@ -94,7 +94,7 @@ def _reasons(excluded: pd.DataFrame) -> list[tuple[str, str, int]]:
 
 
 def folds(results: Results) -> Section:
-    """Return who is in which role of which fold."""
+    """Return the clips and signers of each role in each fold."""
     if not results.folds:
         return {}
     rows = []
@@ -206,10 +206,11 @@ def labels(results: Results) -> Section:
         if len(table):
             table[f"{side}gloss"] = table[f"{side}gloss"].replace("", np.nan).fillna(table[f"{side}label"])
     rows = table.head(WORST).to_dict("records")
-    pictures = dict(sheets.sheets(results.root, [row["sample_id"] for row in rows[:SHOWN]]))
-    drawn = [(row["sample_id"], pictures[row["sample_id"]], row) for row in rows if row["sample_id"] in pictures]
+    drawn = sheets.sheets(results, [row["sample_id"] for row in rows[:SHOWN]])
+    by_id = {row["sample_id"]: row for row in rows}
     known = not results.summary["signers_shared"] and results.summary["signers"] is not None
-    return {"rows": rows, "total": len(table), "sheets": drawn, "known": known, "root": str(results.root)}
+    found = {"rows": rows, "total": len(table), "sheets": drawn, "by_id": by_id}
+    return found | {"known": known, "root": str(results.root)}
 
 
 def classes(results: Results) -> Section:
@@ -243,7 +244,7 @@ def calibration(results: Results) -> Section:
 
 
 def models(results: Results) -> Section:
-    """Return what was trained, from what, and for how long; the streams by themselves, and the seeds."""
+    """Return each model with its training, and the figures of streams and seeds."""
     if not results.models:
         return {}
     streams, summary = results.evaluation("streams"), results.summary
@@ -277,8 +278,8 @@ def stages(results: Results) -> Section:
     return {"rows": records, "total": rows["s"].sum()}
 
 
-def reproduction(config: Mapping[str, Any], versions: Mapping[str, str], command: str) -> Section:
+def reproduction(run: Run) -> Section:
     """Return the command, the versions and the configuration of the run."""
-    plain = json.loads(json.dumps(config, default=str))
+    plain = json.loads(json.dumps(run.config, default=str))
     text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
-    return {"command": command, "versions": dict(versions), "config": text}
+    return {"command": run.command, "versions": dict(run.versions), "config": text}

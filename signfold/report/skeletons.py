@@ -79,7 +79,7 @@ def confused(predictions: pd.DataFrame, pairs: pd.DataFrame, most: int) -> list[
     Returns
     -------
     list of dict
-        `wrong` and `other`, sample ids (the surest mistake; the surest right answer, or any clip where there is none);
+        `wrong` and `other`, sample ids (the most confident mistake and right answer; any clip where none is right);
         `right`, whether the other was recognised; `true_gloss`, `predicted_gloss`.
     """
     sure = predictions.sort_values(["confidence", "sample_id"], ascending=[False, True], kind="stable")

@@ -52,7 +52,8 @@ def surface(cone: Cone, x: Array, y: Array) -> Surface:
     """Return the visible surface of a cone at the columns `x` of shape (1, W) and the rows `y` of shape (H, 1).
 
     The visible sphere maximises z(t) + sqrt(g(t)), where g(t) = r(t)^2 - |p - c(t)|^2 is quadratic in t, and a zero
-    derivative gives t in closed form. Outside the outline t is that of the nearest sphere, so that `edge` goes on.
+    derivative gives t in closed form. Outside the outline t is that of the nearest sphere, where
+    `edge` continues.
     """
     bx, by, bz = (float(v) for v in cone.end - cone.start)
     taper = cone.end_radius - cone.start_radius

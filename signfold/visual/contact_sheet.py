@@ -38,7 +38,7 @@ class ClipView:
     name
         Name in the heading.
     path
-        Path of the video; where it does not open, the figure is drawn on an empty ground.
+        Path of the video; where it does not open, or is None, the figure is drawn on an empty ground.
     found
         Keypoints of every frame, at least one, with status and remark.
     settings
@@ -46,7 +46,7 @@ class ClipView:
     """
 
     name: str
-    path: Path
+    path: Path | None
     found: Extraction
     settings: TensorSettings
 
@@ -71,22 +71,33 @@ class ClipView:
         clip = self.found.keypoints
         return (clip.width, clip.height) if clip.width and clip.height else _SIZE
 
+    @property
+    def has_pictures(self) -> bool:
+        """Whether any frame of the video decodes."""
+        return next(self._decoded(), None) is not None
+
     def pictures(self) -> Iterator[tuple[int, Picture | None]]:
         """Yield each frame's number and its picture; None where it does not decode or there is no video."""
-        times = self.found.keypoints.timestamps_ms
         due = 0
+        for frame, picture in self._decoded():
+            yield from ((missing, None) for missing in range(due, frame))
+            yield frame, picture
+            due = frame + 1
+        yield from ((missing, None) for missing in range(due, len(self)))
+
+    def _decoded(self) -> Iterator[tuple[int, Picture]]:
+        """Yield number and picture of each frame that decodes, up to the first error."""
+        if self.path is None:
+            return
+        times = self.found.keypoints.timestamps_ms
         try:
             with video.opened(self.path) as opened:
                 for time, picture in opened.frames():
-                    row = int(np.searchsorted(times, time - 1e-3)) if picture is not None else due
-                    if picture is None or row >= len(times):
-                        continue
-                    yield from ((frame, None) for frame in range(due, row))
-                    yield row, picture
-                    due = row + 1
+                    frame = int(np.searchsorted(times, time - 1e-3)) if picture is not None else len(times)
+                    if picture is not None and frame < len(times):
+                        yield frame, picture
         except (UnreadableFile, OSError):
             pass
-        yield from ((frame, None) for frame in range(due, len(times)))
 
     def summary(self) -> str:
         """Return one line: size and length, shares of detected frames, longest gap, imputation, remark."""

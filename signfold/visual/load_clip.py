@@ -18,14 +18,14 @@ from signfold.visual.contact_sheet import ClipView, Picture, film, sheet
 IMAGES, FILMS = (".png", ".jpg", ".jpeg"), (".mp4",)
 
 
-def clip_of_video(path: Path, store: Path) -> ClipView:
+def clip_of_video(path: Path, cache: Path) -> ClipView:
     """Return a video with its keypoints: from the cache if they are there, else extracted now.
 
     Parameters
     ----------
     path
         Path of the video.
-    store
+    cache
         Folder of the cache; where there is none, none is made.
 
     Raises
@@ -40,7 +40,7 @@ def clip_of_video(path: Path, store: Path) -> ClipView:
 
     extractor = Holistic()
     found = (
-        Cache(store).extraction(path, file_digest(path)[0], extractor) if store.is_dir() else extractor.extract(path)
+        Cache(cache).extraction(path, file_digest(path)[0], extractor) if cache.is_dir() else extractor.extract(path)
     )
     return ClipView(path.name, path, found, TensorSettings())
 

@@ -103,3 +103,9 @@ def test_the_folder_to_predict_is_listed_with_its_files_times(folder: Path) -> N
         project(folder, predict=str(folder / "notes")).new_videos()
     with pytest.raises(SignfoldError, match="nowhere: no such folder"):
         project(folder, predict="nowhere").new_videos()
+
+
+def test_the_report_has_pictures_where_they_are_wanted_and_there_are_videos(folder: Path) -> None:
+    assert project(folder)["mine"].pictures
+    assert not project(folder, report={"pictures": False})["mine"].pictures
+    assert not project(folder, datasets={"mine": {"keypoints": "npz"}})["mine"].pictures

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from signfold.core.files import read_parquet, write_json, write_parquet
-from signfold.core.settings import EvaluationSettings
+from signfold.core.settings import EvaluationSettings, TensorSettings
 from signfold.evaluation.evaluate import Inputs, evaluate
 
 WORDS = "hello thanks water mother father school eat drink house friend book go come help want name work day rain tree"
@@ -196,7 +196,8 @@ def _manifest(root: Path, index: pd.DataFrame, videos: pd.DataFrame, rng: np.ran
     ]
     for shard, rows in usable.groupby("shard"):
         table = pa.Table.from_pandas(rows[["sample_id", *quality]], preserve_index=False)
-        metadata = {"layout": "hands_body_27", "channels": ["x", "y"], "frames": 64, "version": 1}
+        metadata: dict[str, object] = {"layout": "hands_body_27", "channels": ["x", "y"], "frames": 64, "version": 1}
+        metadata["settings"] = vars(TensorSettings())
         write_parquet(table, root / f"tensors/{shard}.parquet", metadata)
         tensors = np.cumsum(rng.normal(0, 0.1, (len(rows), 2, 16, 27)), axis=2).astype(np.float32)
         tensors[:, :, 4:9, 7:17] = np.nan  # a hand that was not seen

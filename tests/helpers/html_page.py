@@ -53,6 +53,9 @@ class Page(HTMLParser):
         return re.sub(r"[ \n]+", " ", " ".join(self.text))
 
 
-def built(root: Path) -> Page:
-    report.build(root, root / "report.html", "demo", CONFIG, {"signfold": "0.1.0"}, "snakemake --cores 2")
+RUN = report.Run("demo", CONFIG, {"signfold": "0.1.0"}, "snakemake --cores 2")
+
+
+def built(root: Path, pictures: bool = True) -> Page:
+    report.build(report.Results(root, pictures), root / "report.html", RUN)
     return Page(root / "report.html")

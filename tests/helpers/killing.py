@@ -25,10 +25,10 @@ KILLS = 20
 def extract(videos: Path, out: Path, shards: int = 1) -> None:
     """Extract all shards as the workflow's jobs do."""
     found = index.read_index({"root": str(videos), "match": r"(?P<label>[^_]+)"})
-    store = Cache(out / "store")
+    cache = Cache(out / "cache")
     for shard, samples in index.by_shard(found, shards).items():
         paths = out / f"{shard}.parquet", out / f"{shard}.videos.parquet"
-        extract_shard(samples, *paths, store, KeypointSettings())
+        extract_shard(samples, *paths, cache, KeypointSettings())
 
 
 def in_child(videos: Path, out: Path, lives: float | None = None) -> tuple[float, bool]:

@@ -18,7 +18,7 @@ DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "sinfo", "scontrol", "scancel", "setpriv")
 SBIN = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 # More processors than there are, so that a job of four threads fits on any machine. Without control groups memory is
-# watched by looking every second; `config_overrides` believes what is written here.
+# watched by looking every second; `config_overrides` takes the number below without a check.
 CONF = """\
 ClusterName=here
 SlurmctldHost={host}(127.0.0.1)

@@ -139,7 +139,7 @@ def run(root: Path, shards: int = 1, **settings: Any) -> tuple[pa.Table, pa.Tabl
     tables, videos = [], []
     for shard, samples in index.by_shard(found, shards).items():
         paths = out / f"{shard}.parquet", out / f"{shard}.videos.parquet"
-        extract_shard(samples, *paths, Cache(root.parent / "store"), KeypointSettings(**settings))
+        extract_shard(samples, *paths, Cache(root.parent / "cache"), KeypointSettings(**settings))
         tables.append(files.read_parquet(paths[0]))
         videos.append(files.read_parquet(paths[1]))
     by = [("sample_id", "ascending"), ("frame", "ascending")]
@@ -188,7 +188,7 @@ def count_extractions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_nothing_is_extracted_twice(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     extracted = count_extractions(monkeypatch)
     first = run(dataset)
-    assert sorted(extracted) == ["a.mp4", "b.mp4", "empty.mp4"]  # the copy is found in the store
+    assert sorted(extracted) == ["a.mp4", "b.mp4", "empty.mp4"]  # the copy is found in the cache
     dataset.rename(dataset.with_name("elsewhere"))
     again = run(dataset.with_name("elsewhere"), shards=5)
     assert len(extracted) == 3
@@ -199,7 +199,7 @@ def test_nothing_is_extracted_twice(dataset: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_damaged_entry_is_made_again(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(dataset)
-    for entry in (dataset.parent / "store").glob("*/*.parquet"):
+    for entry in (dataset.parent / "cache").glob("*/*.parquet"):
         entry.write_bytes(entry.read_bytes()[:100])
     extracted = count_extractions(monkeypatch)
     assert run(dataset)[0].equals(first[0])
@@ -293,7 +293,7 @@ def test_a_file_that_cannot_be_read_stops_the_shard_after_the_others_are_kept(
     monkeypatch.setattr("signfold.keypoints.extract.file_digest", refusing)
     with pytest.raises(SignfoldError, match=r"1 videos stop the run:\n.*a\.mp4.*Permission denied"):
         run(dataset)
-    assert len(list((dataset.parent / "store").glob("*/*.parquet"))) == 3
+    assert len(list((dataset.parent / "cache").glob("*/*.parquet"))) == 3
 
 
 def test_the_store_is_counted_and_pruned_of_other_versions(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,10 +301,10 @@ def test_the_store_is_counted_and_pruned_of_other_versions(dataset: Path, monkey
     monkeypatch.setattr(versions, "EXTRACTOR", versions.EXTRACTOR + 1)
     run(dataset)
     present = holistic.Holistic()
-    before = cache_usage(Cache(dataset.parent / "store"), present)
+    before = cache_usage(Cache(dataset.parent / "cache"), present)
     assert (before.entries, before.present_entries) == (6, 3)
-    cache_usage(Cache(dataset.parent / "store"), present, prune=True)
-    assert cache_usage(Cache(dataset.parent / "store"), present).entries == 3
+    cache_usage(Cache(dataset.parent / "cache"), present, prune=True)
+    assert cache_usage(Cache(dataset.parent / "cache"), present).entries == 3
 
 
 def test_a_half_written_file_is_never_there(tmp_path: Path) -> None:

@@ -333,7 +333,7 @@ def test_another_cap_costs_only_the_clips_that_it_cuts(
 
     monkeypatch.setattr(holistic.Holistic, "extract", counting)
     paths = [write_video(tmp_path / f"{count}.mp4", frames=count) for count in (5, 20)]
-    kept = Cache(tmp_path / "store")
+    kept = Cache(tmp_path / "cache")
 
     def frames_with(cap: float) -> list[int]:
         extractor = holistic.Holistic(max_seconds=cap)

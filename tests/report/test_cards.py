@@ -15,7 +15,8 @@ from signfold.report.format import share, span
 
 def written(root: Path) -> tuple[str, str]:
     paths = root / "model_card.md", root / "data_card.md"
-    report.cards(root, *paths, "demo", {}, {"signfold": "0.1.0", "torch": "2"}, "snakemake --cores all")
+    run = report.Run("demo", {}, {"signfold": "0.1.0", "torch": "2"}, "snakemake --cores all")
+    report.cards(report.Results(root), *paths, run)
     return paths[0].read_text(encoding="utf-8"), paths[1].read_text(encoding="utf-8")
 
 

@@ -184,7 +184,7 @@ def test_nothing_becomes_markup(nasty: Path) -> None:
 
 
 def test_figures_stand_alone(root: Path, tmp_path: Path) -> None:
-    report.figures(root, tmp_path)
+    report.figures(report.Results(root), tmp_path)
     pages = {path.stem: Page(path) for path in tmp_path.glob("*.html")}
     assert set(pages) == {"per_signer", "learning_curves", "confusion", "quality"}
     assert len(pages["learning_curves"].specs) == 4
@@ -197,7 +197,7 @@ def test_an_empty_folder_is_a_page_that_says_so(tmp_path: Path) -> None:
     page = built(tmp_path)
     assert "Nothing is evaluated yet" in page.words
     assert page.specs == []
-    report.figures(tmp_path, tmp_path / "figures")
+    report.figures(report.Results(tmp_path), tmp_path / "figures")
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_what_is_left_out_is_found_with_its_reason(root: Path) -> None:
     assert note(root, "unreadable", TWO)["found"]
 
 
-def test_two_people_are_owned_not_to_be_looked_for(root: Path) -> None:
+def test_a_second_person_is_reported_as_not_looked_for(root: Path) -> None:
     found = note(root, "two_people", TWO)
     assert not found["found"]
     assert "MediaPipe follows one" in found["said"]
@@ -93,12 +93,12 @@ def test_signers_are_found_by_what_is_measured_of_them(root: Path) -> None:
 
 def test_the_page_has_the_note_where_flaws_are_planted_alone(root: Path) -> None:
     def page() -> str:
-        report.build(root, root / "report.html", "demo", {}, {}, "snakemake")
+        report.build(Results(root), root / "report.html", report.Run("demo", {}, {}, "snakemake"))
         return (root / "report.html").read_text(encoding="utf-8")
 
     assert 'id="planted"' not in page() and "#planted" not in page()
     plant(root)
     assert 'id="planted"' not in page()
     plant(root, ("no_label", "nowhere", None), ("two_people", TWO, None))
-    assert "2 flaws of real data are planted among them. The run found 0;" in page()
+    assert "2 flaws of real data are planted among them. The run found 0." in page()
     assert '<a href="#planted">' in page()

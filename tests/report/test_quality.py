@@ -52,7 +52,7 @@ def test_hands_are_counted_over_the_sign(results: Results) -> None:
     assert table.loc["a", ["frames", "seen_left", "seen_right", "longest_gap"]].tolist() == [4, 0, 0.5, 2]
     assert table.loc["b", ["frames", "seen_left", "seen_right", "longest_gap"]].tolist() == [4, 0.25, 0.75, 0]
     assert table.loc["a", ["imputed_left", "imputed_right"]].tolist() == [1, 0.5]
-    assert table.loc["b", "imputed_right"] == 0, "nothing was repaired there"
+    assert table.loc["b", "imputed_right"] == 0, "nothing was imputed there"
 
 
 def test_the_section_shows_them(results: Results) -> None:

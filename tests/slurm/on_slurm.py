@@ -220,7 +220,7 @@ def test_what_befalls_jobs_costs_no_extraction_twice(
 def test_a_training_that_slurm_queues_again_ends_with_the_same_weights(
     cluster: Cluster, start: Start, local: Path, tmp_path: Path
 ) -> None:
-    """As when a node fails: the job is ended in the middle of training, queued again, and goes on at its checkpoint."""
+    """As when a node fails: the job is ended in the middle of training, queued again, and resumes at its checkpoint."""
     model = "results/demo/models/fold-1/joint/seed-1/model.safetensors"
     longer = ["--config", "training={epochs: 80}", "--set-resources", "train:gpu=0", "--", model]
     weights = []

@@ -1,4 +1,4 @@
-"""Promises of the signs: they can be told apart on signers never seen, and minimal pairs differ in one thing alone."""
+"""Promises of the signs: a classifier separates them on new signers, and minimal pairs differ in one thing alone."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_pad_keeps_frames_and_leaves_the_rest_missing() -> None:
     assert np.isnan(tensor[:, 10:]).all()
 
 
-def test_without_repair_gaps_stay_about_as_long_as_they_were() -> None:
+def test_without_imputation_gaps_stay_about_as_long_as_they_were() -> None:
     tensor = tensor_of(forget(signer(frames=64), right_hand=range(20, 40)), imputation="none", idle_hand="keep")
     assert np.isnan(tensor[0, :, joints("right")[0]]).sum() == 20
 

@@ -48,7 +48,7 @@ def test_a_part_once_seen_is_complete_and_one_never_seen_stays_missing(drawn, me
 
 @quick
 @given(parts(), st.sampled_from((*METHODS, "none")), st.sampled_from(ENDS))
-def test_repairing_twice_is_repairing_once(drawn, method, ends):
+def test_imputing_twice_is_imputing_once(drawn, method, ends):
     part, times = drawn
     once = impute(part, times, method, ends)
     np.testing.assert_array_equal(impute(once, times, method, ends), once)

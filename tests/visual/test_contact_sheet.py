@@ -16,7 +16,7 @@ from signfold.visual import draw
 from signfold.visual.contact_sheet import ClipView, sheet, tile, video
 
 
-def test_what_was_repaired_has_its_own_colour_and_says_so() -> None:
+def test_imputed_parts_have_their_own_colour_and_a_label() -> None:
     clip = clip_of(with_gap(3, 4))
     detected, imputed = (tile(clip, frame, None, SIZE) for frame in (2, 3))
     hand = np.s_[60:80, 80:110]

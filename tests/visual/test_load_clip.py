@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,13 +20,12 @@ from signfold.core.errors import SignfoldError
 from signfold.core.settings import TensorSettings
 from signfold.keypoints import holistic
 from signfold.keypoints.cache import file_digest
-from signfold.report import sheets
 from signfold.visual import draw
 from signfold.visual.contact_sheet import ClipView
 from signfold.visual.load_clip import IMAGES, clip_of_results, clip_of_video, encoded, write_view
 
 
-def test_a_film_has_a_frame_for_each_and_the_raw_side_shows_no_repair(tmp_path: Path) -> None:
+def test_a_film_has_a_frame_for_each_and_the_raw_side_shows_no_imputation(tmp_path: Path) -> None:
     clip = clip_of(with_gap(3, 4))
     out = tmp_path / "film.mp4"
     write_view(clip, out)
@@ -60,7 +58,7 @@ def test_what_cannot_be_written_or_shown_says_why(tmp_path: Path) -> None:
     with pytest.raises(SignfoldError, match="a: nothing to show; no_frames: none decodes"):
         write_view(nothing, tmp_path / "a.png")
     with pytest.raises(SignfoldError, match="no such video"):
-        clip_of_video(tmp_path / "a.mp4", tmp_path / "store")
+        clip_of_video(tmp_path / "a.mp4", tmp_path / "cache")
     assert not list(tmp_path.iterdir())
 
 
@@ -81,7 +79,7 @@ def results(tmp_path: Path, write_video: Callable[..., Path]) -> Path:
     return out
 
 
-def test_a_clip_of_a_dataset_is_found_by_id_and_by_content_and_repaired_as_its_tensors(results: Path) -> None:
+def test_a_clip_of_a_dataset_is_found_by_id_and_by_content_and_imputed_as_its_tensors(results: Path) -> None:
     by_id = clip_of_results("house/a", results)
     copy = results.parent / "elsewhere.mp4"
     copy.write_bytes((results.parent / "videos" / "a.mp4").read_bytes())
@@ -92,16 +90,16 @@ def test_a_clip_of_a_dataset_is_found_by_id_and_by_content_and_repaired_as_its_t
         clip_of_results("house/b", results)
 
 
-def test_the_store_is_used_and_not_made(
+def test_the_cache_is_used_and_not_made(
     tmp_path: Path, write_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_video(tmp_path / "a.mp4", frames=3)
-    assert len(clip_of_video(path, tmp_path / "store")) == 3
-    assert not (tmp_path / "store").exists()
-    (tmp_path / "store").mkdir()
-    clip_of_video(path, tmp_path / "store")
-    monkeypatch.setattr(holistic.Holistic, "extract", lambda *_: pytest.fail("it is in the store"))
-    assert len(clip_of_video(path, tmp_path / "store")) == 3
+    assert len(clip_of_video(path, tmp_path / "cache")) == 3
+    assert not (tmp_path / "cache").exists()
+    (tmp_path / "cache").mkdir()
+    clip_of_video(path, tmp_path / "cache")
+    monkeypatch.setattr(holistic.Holistic, "extract", lambda *_: pytest.fail("it is in the cache"))
+    assert len(clip_of_video(path, tmp_path / "cache")) == 3
 
 
 def test_the_command_writes_beside_you_and_says_where(
@@ -111,12 +109,3 @@ def test_the_command_writes_beside_you_and_says_where(
     result = CliRunner().invoke(main, ["view", "house/a", "--results", str(results)])
     assert result.output.strip() == "a.view.png"
     assert cv2.imread(str(tmp_path / "a.view.png")).shape[1] == 1600
-
-
-def test_the_report_shows_sheets_of_the_clips_that_are_there(results: Path, tmp_path: Path) -> None:
-    ((name, uri),) = sheets.sheets(results, ["house/a", "house/b"])
-    head, content = uri.split(",")
-    assert (name, head) == ("house/a", "data:image/jpeg;base64")
-    picture = cv2.imdecode(np.frombuffer(base64.b64decode(content), np.uint8), cv2.IMREAD_COLOR)
-    assert picture.shape[1] == sheets.WIDTH
-    assert sheets.sheets(tmp_path, ["house/a"]) == []

@@ -177,7 +177,7 @@ def test_a_job_that_fails_says_why_and_how_to_go_on(folder: Path, mode: str, mes
     assert message in said
     assert "log: results/demo/logs/train.log\n" in said
     assert "1 job failed" in said
-    assert "the same command goes on from there" in said
+    assert "the same command does the rest" in said
     assert ("Traceback" in said) == (mode == "bug")
 
 
@@ -185,7 +185,7 @@ def test_ctrl_c_says_that_a_rerun_goes_on(folder: Path) -> None:
     process = waiting(folder)
     os.killpg(process.pid, signal.SIGINT)
     said = process.communicate(timeout=60)[1]
-    assert said.rstrip().endswith("what is finished stays, and the same command goes on from there")
+    assert said.rstrip().endswith("what is finished stays, and the same command does the rest")
     assert "Traceback" not in said
     assert "failed" not in said
     assert "Traceback" not in (folder / "results/demo/logs/train.log").read_text()

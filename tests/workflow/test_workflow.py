@@ -263,7 +263,7 @@ def test_a_killed_extraction_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 def test_a_fold_whose_test_clips_the_source_has_under_other_names_stops(done: Path) -> None:
-    """The source has the clips of two signers, renamed: only the fold that tests the third one may go on from it."""
+    """The source has the clips of two signers, renamed: only the fold that tests the third one may start there."""
     (done / "theirs").mkdir()
     for number, video in enumerate(video for video in videos(done) if not video.name.startswith("03")):
         shutil.copy(video, done / "theirs" / f"sign{video.stem.rpartition('_')[2]}-someone{number}.mp4")
@@ -378,5 +378,28 @@ def test_one_signer_only_is_said_before_anything_is_extracted(done: Path) -> Non
     assert "Traceback (most recent call last)" not in said
 
 
-def test_the_picture_can_be_drawn(finished: Path) -> None:
-    assert "digraph" in snakemake(finished, "--rulegraph")
+def test_the_rule_graph_has_the_stages_and_what_each_needs(finished: Path) -> None:
+    """Nothing is trained or scored without folds and audit, and folds keep clips of one take together."""
+    said = snakemake(finished, "--rulegraph")
+    rules = dict(re.findall(r'^\s*(\d+)\[label = "(\w+)"', said, re.MULTILINE))
+    needs: dict[str, set[str]] = {rule: set() for rule in rules.values()}
+    for before, after in re.findall(r"^\s*(\d+) -> (\d+)", said, re.MULTILINE):
+        needs[rules[after]].add(rules[before])
+    assert needs == {
+        "synth": set(),
+        "index": {"synth"},
+        "keypoints": {"synth"},
+        "tensors": {"keypoints"},
+        "items": {"tensors", "keypoints"},
+        "manifest": {"items", "index"},
+        "duplicates": {"items", "keypoints"},
+        "folds": {"items", "duplicates"},
+        "audit": {"folds", "duplicates"},
+        "train": {"folds", "audit", "tensors"},
+        "baselines": {"folds", "audit", "tensors"},
+        "shuffled": {"folds", "audit", "tensors"},
+        "evaluate": {"train", "baselines", "shuffled", "folds", "audit", "manifest"},
+        "figures": {"evaluate", "train", "keypoints", "tensors"},
+        "report": {"figures", "evaluate", "train", "folds", "manifest", "index", "tensors", "keypoints", "synth"},
+        "all": {"report"},
+    }

@@ -1,4 +1,4 @@
-# Adapts the library to Snakemake: input functions and params, a line or two each. The answers are `signfold.config.project`'s.
+# Adapts the library to Snakemake: input functions and params, a line or two each. `signfold.config.project` has the logic.
 
 import functools
 import os
@@ -100,9 +100,9 @@ def model_files(name):
 
 
 def largest_first(wildcards):
-    """A priority below all other rules': shards with many videos begin first, and what was extracted goes on at once.
+    """The priority of an extraction, below that of every other rule: shards with most videos run first.
 
-    Shards in any order would leave some worker alone with a large one at the end.
+    In another order, one worker could be left with a large shard at the end. What was extracted is processed at once.
     """
     dataset = project[wildcards.dataset]
     return len(dataset.samples(wildcards.shard)) - len(dataset.index.samples)

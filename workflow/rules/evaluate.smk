@@ -1,4 +1,4 @@
-# The answers of simple methods on each fold, the experiment with shuffled clips, and the pooled evaluation.
+# Predictions of simple methods on each fold, the experiment with shuffled clips, and the pooled evaluation.
 
 
 rule baselines:

@@ -1,4 +1,4 @@
-# Signers and takes apart: which clips show one take, the folds, and the audit that every training needs.
+# Clips of one take, the folds, and the leak audit that every training needs.
 
 
 rule duplicates:

@@ -1,4 +1,4 @@
-# Keypoints that others extracted, in the place of `keypoints`: for datasets that have the key `keypoints`.
+# Import of keypoints from other tools, in the place of extraction: for datasets with the key `keypoints`.
 
 
 rule import_keypoints:

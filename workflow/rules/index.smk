@@ -1,4 +1,4 @@
-# Who signs what, in which video.
+# The index: label, signer and path of each video.
 
 
 rule synth:
@@ -31,7 +31,7 @@ rule index:
         "results/{dataset}/logs/index.log",
     benchmark:
         "results/{dataset}/benchmarks/index.tsv"
-    # Before the extraction, which does not wait for it, so that `signfold doctor` and `view` can look on from the start.
+    # Before the extraction, which does not need it: `signfold doctor` and `view` read it while videos are extracted.
     priority: 1
     conda:
         "../../envs/signfold.yaml"

@@ -23,7 +23,7 @@ rule keypoints:
         mem_mb=growing(2000),
         runtime=growing(240),
         attempt=lambda wildcards, attempt: attempt,
-        # As many as the profile has retries, and one: profiles/slurm says how many.
+        # Number of tries, one more than the profile's `retries`; profiles/slurm sets it.
         tries=1,
     params:
         state=of_shard(lambda dataset, shard: dataset.shard_state(shard)),

@@ -1,4 +1,4 @@
-# What is learnt from, in which classes. The items are what training needs; the manifest is the items with their glosses.
+# The clips to learn from, and their classes. Training reads the items; the manifest is the items with their glosses.
 
 
 rule items:

@@ -1,4 +1,4 @@
-# The signs in new videos, by the networks of all folds: snakemake --cores 8 results/demo/predicted.csv --config predict=FOLDER
+# Recognition of new videos by the networks of all folds: snakemake --cores 8 results/demo/predicted.csv --config predict=FOLDER
 
 
 rule predict:

@@ -1,4 +1,4 @@
-# One page to look at, and its figures for `snakemake --report`.
+# The report, a page of HTML; its figures for `snakemake --report`; the cards.
 
 
 rule figures:
@@ -43,6 +43,7 @@ rule figures:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
+        pictures=of_dataset(lambda dataset: dataset.pictures),
         version=versions.REPORT,
     script:
         "../scripts/figures.py"
@@ -82,6 +83,7 @@ rule report:
         settings=of_dataset(lambda dataset: dataset.plain),
         dataset=of_dataset(lambda dataset: dataset.source),
         command=command,
+        pictures=of_dataset(lambda dataset: dataset.pictures),
         version=versions.REPORT,
     script:
         "../scripts/report.py"

@@ -1,4 +1,4 @@
-# Keypoints imputed, brought to one hand and one size, and resampled.
+# Tensors: keypoints are imputed, mirrored to the right hand, normalised and resampled.
 
 
 rule tensors:

@@ -1,4 +1,4 @@
-# One network for each fold, stream and seed; and what they may start from, trained on another dataset.
+# Training of one network for each fold, stream and seed; and pre-training on all clips of another dataset.
 
 
 rule train:

@@ -7,4 +7,5 @@ from signfold.core.job import job
 with job(snakemake.log[0], snakemake.threads):
     from signfold import report
 
-    report.figures(Path("results", snakemake.wildcards.dataset), Path(snakemake.output.signers).parent)
+    results = report.Results(Path("results", snakemake.wildcards.dataset), snakemake.params.pictures)
+    report.figures(results, Path(snakemake.output.signers).parent)

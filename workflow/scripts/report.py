@@ -10,6 +10,7 @@ with job(snakemake.log[0], snakemake.threads):
 
     name = snakemake.wildcards.dataset
     config = {"dataset": name, "datasets": {name: snakemake.params.dataset}, **snakemake.params.settings}
-    about = (name, config, versions.installed(), snakemake.params.command)
-    report.build(Path("results", name), Path(snakemake.output.page), *about)
-    report.cards(Path("results", name), Path(snakemake.output.model_card), Path(snakemake.output.data_card), *about)
+    run = report.Run(name, config, versions.installed(), snakemake.params.command)
+    results = report.Results(Path("results", name), snakemake.params.pictures)
+    report.build(results, Path(snakemake.output.page), run)
+    report.cards(results, Path(snakemake.output.model_card), Path(snakemake.output.data_card), run)

@@ -5,8 +5,8 @@ places of stretches in which a hand was detected, and imputed. Every figure is a
 over joints, frames and gaps, in percent of the clip's shoulder width. `detected` is the error of the detector in the
 same frames, which no imputation can be expected to beat.
 
-    python benchmarks/repair.py                      # prints a table, writes results/bench/repair.json
-    python benchmarks/repair.py results/mine         # real clips instead: distance to the removed detections
+    python benchmarks/imputation.py                  # prints a table, writes results/bench/imputation.json
+    python benchmarks/imputation.py results/mine         # real clips instead: distance to the removed detections
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def rendered() -> Iterator[tuple[str, Keypoints, dict[str, Floats]]]:
     """Yield name, keypoints and true joints by part, (T, joints, 2), of each synthetic clip."""
     from signfold.synth.render import render
 
-    folder = OUT / "repair-videos"
+    folder = OUT / "imputation-videos"
     if not (folder / TRUTH).exists():
         render(folder, RENDERED)
     truth = files.read_parquet(folder / TRUTH).to_pandas()
-    store, extractor = Cache(Path("results/cache")), Holistic()
+    cache, extractor = Cache(Path("results/cache")), Holistic()
     for name, rows in truth.groupby("sample_id", sort=False):
         path = folder / f"{name}.mp4"
-        found = store.extraction(path, file_digest(path)[0], extractor)
+        found = cache.extraction(path, file_digest(path)[0], extractor)
         true = {part: np.stack(rows[part].to_list()).reshape(len(rows), -1, 2) for part in PARTS}
         yield str(name), found.keypoints, true
 
@@ -126,7 +126,7 @@ def main() -> None:
     for title in ("all", "moving"):
         print(f"\n{title} gaps, mean error in {found['unit']} against {found['against']}, {len(clips)} clips")
         print(pd.DataFrame(found[title]).to_string(index=False))
-    files.write_json(OUT / ("repair-real.json" if results else "repair.json"), found)
+    files.write_json(OUT / ("imputation-real.json" if results else "imputation.json"), found)
 
 
 if __name__ == "__main__":
