@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from signfold.core.files import write_text
 from signfold.report import format, sections
+from signfold.report.made_with import made_with, replaced
 from signfold.report.planted import planted
 from signfold.report.plots import Figure
 from signfold.report.results import Results
@@ -51,13 +52,15 @@ def build(
     dataset
         Its name.
     config, versions, command
-        What was run, as the section on reproduction shows it.
+        What was run, as the section on reproduction shows it: settings as the files have them, and where they differ.
     """
     found = Results(Path(results))
     note = planted(found)
     shown = {"planted": note} if note else {}
     shown |= {name: getattr(sections, name)(found) for name in TITLES if name not in ("planted", "reproduction")}
-    shown["reproduction"] = sections.reproduction(config, versions, command)
+    made, differing = made_with(found, config)
+    shown["reproduction"] = sections.reproduction(made, versions, command)
+    shown["reproduction"] |= {"differing": differing, "replaced": replaced(found)}
     write_text(out, _render("page.html", shown, dataset=dataset, headline=sections.headline(found)))
 
 
