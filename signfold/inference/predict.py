@@ -22,7 +22,7 @@ from signfold.core.results import ResultsFolder, seed_folder
 from signfold.core.settings import KeypointSettings, TensorSettings, settings_of_file
 from signfold.core.tables import read_csv_texts, write_csv
 from signfold.dataset import index
-from signfold.dataset.listing import files_below
+from signfold.dataset.listing import files_below, list_files
 from signfold.evaluation.calibration import at_temperature
 from signfold.evaluation.fusion import fuse
 from signfold.keypoints.cache import Cache, file_digest
@@ -168,11 +168,22 @@ def videos_in(paths: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        found += [path / name for name in files_below(path)] if path.is_dir() else [path]
+        found += [path / name for name in files_below(path)] if path.is_dir() else [path] if path.is_file() else []
     videos = [path for path in found if path.suffix.lower() in index.VIDEO_SUFFIXES]
     if not videos:
         raise SignfoldError(f"{', '.join(map(str, paths))}: no videos ({' '.join(sorted(index.VIDEO_SUFFIXES))})")
     return videos
+
+
+def refused_in(paths: Sequence[Path]) -> list[tuple[Path, str]]:
+    """Return what is no regular file among files and below folders, such as dead links, each with the reason."""
+    found: list[tuple[Path, str]] = []
+    for path in paths:
+        if path.is_dir():
+            found += [(path / name, reason) for name, reason in list_files(path).refused]
+        elif not path.is_file():
+            found.append((path, "not a regular file" if path.exists() else "no such file"))
+    return found
 
 
 def predict(results: Path, paths: Sequence[Path], out: Path, store: Cache) -> pd.DataFrame:
@@ -208,10 +219,13 @@ def predict(results: Path, paths: Sequence[Path], out: Path, store: Cache) -> pd
             found = store.extraction(video, file_digest(video)[0], holistic_of(keypoints))
         except CannotWrite:
             raise  # so it would be for each video that follows
-        except (OSError, SignfoldError) as error:  # a dead link, no permission, a file that changes: the others go on
+        except (OSError, SignfoldError) as error:  # no permission, a file that changes: the others go on
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             found = Extraction(empty_keypoints(), "unreadable", reason)
         rows.append({"video": str(video), **_row(ensemble, found)})
+    for path, reason in refused_in(paths):
+        found = Extraction(empty_keypoints(), "unreadable", reason)
+        rows.append({"video": str(path), **_row(ensemble, found)})
     table = pd.DataFrame(rows)
     write_csv(table, out)
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -166,13 +167,14 @@ def test_a_video_that_cannot_be_read_is_a_row_and_the_others_go_on(
     videos.mkdir()
     (videos / "a.mp4").symlink_to(videos / "gone.mp4")
     (videos / "b.mp4").write_bytes(b"any")
-    table = predict.predict(tmp_path, [videos], tmp_path / "out.csv", Cache(tmp_path / "cache"))
-    assert list(table["status"]) == ["unreadable: No such file or directory", "ok"]
-    assert list(table["label"].isin(LABELS)) == [False, True]
-    assert (tmp_path / "out.csv").read_text().count("\n") == 3
+    os.mkfifo(tmp_path / "pipe.mp4")
+    table = predict.predict(tmp_path, [videos, tmp_path / "pipe.mp4"], tmp_path / "out.csv", Cache(tmp_path / "cache"))
+    assert list(table["status"]) == ["ok", "unreadable: a link that leads nowhere", "unreadable: not a regular file"]
+    assert list(table["label"].isin(LABELS)) == [True, False, False]
+    assert (tmp_path / "out.csv").read_text().count("\n") == 4
 
 
-@pytest.mark.parametrize("content", ["", "class_id,items\n0,4\n", "label,gloss\n1,2,3,4\n1\n", "\x00"])
+@pytest.mark.parametrize("content", ["", "class_id,items\n0,4\n", 'label,gloss\n"1', "\x00"])
 def test_a_damaged_table_of_classes_is_named(tmp_path: Path, content: str) -> None:
     save(tmp_path / "models" / "fold-1" / "joint" / "seed-1")
     evaluated(tmp_path, [{"fold-1": {"joint": 1.0}}])
