@@ -84,7 +84,7 @@ def content_digest(state: Mapping[str, torch.Tensor], described: Mapping[str, An
     total = hashlib.sha256(json.dumps(others, sort_keys=True).encode())
     for name, value in sorted(state.items()):
         total.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        total.update(value.contiguous().reshape(-1).view(torch.uint8).numpy())
+        total.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return total.hexdigest()
 
 
