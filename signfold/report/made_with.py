@@ -63,7 +63,8 @@ def _stated(results: Results) -> Iterator[tuple[Path, str, dict[str, Any]]]:
         yield items, "manifest", read_metadata(items).get("settings") or {}
     for name in results.folds:
         file = results.root / "folds" / f"{name}.parquet"
-        yield file, "folds", read_metadata(file).get("settings") or {}
+        if file.exists():
+            yield file, "folds", read_metadata(file).get("settings") or {}
     for model in results.models:
         file = results.root / "models" / model["fold"] / model["stream"]
         for section, options in (model.get("settings") or {}).items():
