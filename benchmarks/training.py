@@ -28,7 +28,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from signfold.core.files import write_json, write_parquet
+from signfold.core import versions
+from signfold.core.files import file_sha256, write_json, write_parquet
 from signfold.core.settings import Augmentation, ModelSettings, TrainingSettings
 from signfold.core.skeleton import layout
 from signfold.folds.roles import Samples
@@ -36,7 +37,7 @@ from signfold.models.aagcn import BLOCKS
 from signfold.models.graph import spatial_partition
 from signfold.models.layers import SUBSETS, TEMPORAL_KERNEL
 from signfold.models.registry import build_network, parameter_count
-from signfold.tensors.shards import Shards
+from signfold.tensors.shards import SHA256, Shards
 from signfold.training.augment import Variation
 from signfold.training.batches import load_batches, shuffled
 from signfold.training.optim import configure_optimiser, precision
@@ -45,7 +46,9 @@ from signfold.training.run import configure_torch
 OUT = Path("results/bench/training.json")
 FRAMES, CHANNELS, CLASSES, BATCH = 80, 4, 226, 16
 LAYOUT = layout("hands_arms_46")
-ABOUT = {"layout": LAYOUT.name, "channels": ["x", "y", "z"][: CHANNELS - 1]}  # metadata of the tensors
+# Metadata of the tensors.
+ABOUT = {"layout": LAYOUT.name, "joints": list(LAYOUT.joints), "channels": ["x", "y", "z"][: CHANNELS - 1]}
+ABOUT |= {"frames": FRAMES, "settings": {}, "version": versions.TENSORS}
 TURNS, STEPS = {"train": 5, "infer": 7}, 3
 CLIPS, SHARDS = 40_000, 20
 # The networks that take turns; the prefix of their figures' keys, and their title.
@@ -172,7 +175,8 @@ def loader(folder: Path) -> dict[str, float]:
     for shard in range(SHARDS):
         path = folder / f"{shard}.npy"
         np.save(path, random.standard_normal((each, CHANNELS - 1, FRAMES, len(LAYOUT.joints)), dtype=np.float32))
-        write_parquet(pa.table({"row": np.arange(each)}), path.with_suffix(".parquet"), ABOUT)
+        about = ABOUT | {SHA256: file_sha256(path)}
+        write_parquet(pa.table({"row": np.arange(each)}), path.with_suffix(".parquet"), about)
     shards, names = Shards(folder.glob("*.npy")), np.repeat([str(shard) for shard in range(SHARDS)], each)
     unused, rows = names, np.tile(np.arange(each), SHARDS)
     samples = Samples(unused, unused, unused, unused, rows, np.ones(CLIPS, np.float32), names, rows)

@@ -16,6 +16,7 @@ from signfold.core import files
 from signfold.core.clip import Floats, Keypoints, read_shard, seen
 from signfold.core.results import ResultsFolder, frames_of
 from signfold.core.skeleton import HAND, SIDES
+from signfold.dataset.index import COLUMNS
 from signfold.dataset.index_table import similar_names
 
 # Greatest plausible speeds, in shoulder widths (about 0.35 m) a second. In 447 clips of one signer before a camera, all
@@ -97,7 +98,7 @@ def diagnose(results: Path, hands: float = 0.3) -> Diagnosis:
     shards = folder.shard_files("keypoints", ".videos.parquet")
     if not shards:
         raise folder.missing(f"{results}/keypoints: no shard is extracted")
-    index = {row["sample_id"]: row for row in files.read_parquet(results / "index.parquet").to_pylist()}
+    index = {row["sample_id"]: row for row in files.read_parquet(results / "index.parquet", COLUMNS).to_pylist()}
     videos: list[dict[str, Any]] = []
     suspicious: list[Finding] = []
     # Reading and unpacking release the interpreter's lock.

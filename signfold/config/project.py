@@ -74,6 +74,13 @@ class Dataset:
         return self.settings.report.pictures and not self.imported
 
     @property
+    def keypoint_options(self) -> dict[str, Any]:
+        """The options that the dataset's keypoints are to be made with, as their files' metadata name them."""
+        if self.imported:
+            return _as_lists(self.import_settings)
+        return {key: value for key, value in self.plain["keypoints"].items() if key != "on_bad_video"}
+
+    @property
     def truth(self) -> str | None:
         """The last file that rendering of a synthetic dataset writes; None for a real one."""
         return f"results/{self.name}/videos/truth.parquet" if "synth" in self.source else None

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from signfold.core.errors import SignfoldError
-from signfold.core.files import read_parquet, write_parquet
+from signfold.core.files import absent, file_sha256, read_metadata, read_parquet, write_parquet
+from signfold.core.made_with import FRAMES_SHA256
 from signfold.core.skeleton import PART_JOINTS, POSE, SIDES
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -257,13 +258,14 @@ def write_shard(
     frames_file, videos_file
         Paths of `keypoints/{shard}.parquet` and `keypoints/{shard}.videos.parquet`.
     metadata
-        What made the keypoints; stored in both files.
+        What made the keypoints; stored in both files. The list of clips has the SHA-256 of the frames' file too.
     """
     clips = list(clips)
     frames = [to_table(clip.sample_id, clip.keypoints) for clip in clips]
     write_parquet(pa.concat_tables([FRAMES_SCHEMA.empty_table(), *frames]), frames_file, metadata)
     rows = [clip.row() for clip in clips]
-    write_parquet(pa.Table.from_pylist(rows, schema=VIDEOS_SCHEMA), videos_file, metadata)
+    about = {**metadata, FRAMES_SHA256: file_sha256(frames_file)}
+    write_parquet(pa.Table.from_pylist(rows, schema=VIDEOS_SCHEMA), videos_file, about)
 
 
 def read_shard(frames_file: str | Path, videos_file: str | Path) -> Iterator[ShardClip]:
@@ -272,10 +274,18 @@ def read_shard(frames_file: str | Path, videos_file: str | Path) -> Iterator[Sha
     Raises
     ------
     SignfoldError
-        If a file is absent or no Parquet file, or a clip with status `ok` has no frame.
+        If a file is absent or no Parquet file, the frames are not those that were written with the list of clips, or a
+        clip with status `ok` has no frame.
     """
-    clips = dict(from_table(read_parquet(frames_file)))
-    for row in read_parquet(videos_file).to_pylist():
+    if not Path(frames_file).is_file():
+        raise absent(frames_file)
+    if file_sha256(frames_file) != read_metadata(videos_file).get(FRAMES_SHA256):
+        raise SignfoldError(
+            f"{frames_file}: not the file that was written with {videos_file}; delete both files and run the keypoints "
+            "stage again"
+        )
+    clips = dict(from_table(read_parquet(frames_file, FRAMES_SCHEMA.names)))
+    for row in read_parquet(videos_file, VIDEOS_SCHEMA.names).to_pylist():
         clip = clips.get(row["sample_id"])
         if clip is None and row["status"] == "ok":
             raise SignfoldError(

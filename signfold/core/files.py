@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -140,38 +141,92 @@ def leaves(schema: pa.Schema) -> list[tuple[str, pa.DataType]]:
     ]
 
 
-def read_json(path: str | Path) -> dict[str, Any]:
-    """Read a JSON file that holds an object.
+def read_json(path: str | Path, *keys: str) -> dict[str, Any]:
+    """Read a JSON file that holds an object, with at least the given keys.
 
     Raises
     ------
     SignfoldError
-        If the file is absent.
+        If the file is absent, is not JSON, or holds something else.
     """
     try:
-        found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SignfoldError(f"{path}: no such file; run the stage that makes it") from None
+        raise absent(path) from None
+    except OSError as error:
+        raise SignfoldError(f"{path}: cannot be read ({error.strerror}); make it a readable file") from None
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+        raise damaged(path, f"not JSON ({error})") from None
+    if not isinstance(found, dict):
+        raise damaged(path, f"found a {type(found).__name__}, expected an object of names and values")
+    if missing := [key for key in keys if key not in found]:
+        raise damaged(path, f"has no {', '.join(missing)}")
     return found
 
 
-def read_parquet(path: str | Path) -> pa.Table:
-    """Read a whole Parquet file.
+def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a Parquet file: all columns, or the given ones.
 
     Raises
     ------
     SignfoldError
-        If the file is absent or is no Parquet file.
+        If the file is absent or damaged, is no Parquet file, or lacks a column.
     """
-    try:
-        return pq.read_table(path, partitioning=None, page_checksum_verification=True)
-    except FileNotFoundError:
-        raise SignfoldError(f"{path}: no such file; run the stage that makes it") from None
-    except pa.ArrowInvalid as error:
-        raise SignfoldError(f"{path}: not a Parquet file ({error}); delete it and run again") from None
+    with _explained(path):
+        if columns is not None and (missing := set(columns) - set(pq.read_schema(path).names)):
+            raise damaged(path, f"has no column {', '.join(sorted(missing))}")
+        wanted = None if columns is None else list(columns)
+        table = pq.read_table(path, columns=wanted, partitioning=None, page_checksum_verification=True)
+        return table if wanted is None else table.select(wanted)
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
-    """Return what `write_parquet` stored as metadata, or an empty dictionary."""
-    raw = (pq.read_schema(path).metadata or {}).get(b"signfold")
-    return json.loads(raw) if raw else {}
+    """Return what `write_parquet` stored as metadata, or an empty dictionary.
+
+    Raises
+    ------
+    SignfoldError
+        If the file is absent or damaged, or is no Parquet file.
+    """
+    with _explained(path):
+        raw = (pq.read_schema(path).metadata or {}).get(b"signfold")
+        found = json.loads(raw) if raw else {}
+    if not isinstance(found, dict):
+        raise damaged(path, f"its metadata are a {type(found).__name__}, expected an object")
+    return found
+
+
+@contextmanager
+def _explained(path: str | Path) -> Iterator[None]:
+    """Turn what PyArrow says of a file into one sentence."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise absent(path) from None
+    except (pa.ArrowException, OSError, UnicodeError, json.JSONDecodeError) as error:  # a wrong checksum: OSError
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise damaged(path, f"not a whole Parquet file ({said[0]})") from None
+
+
+def absent(path: str | Path) -> SignfoldError:
+    """Return the error that says that a file which a stage makes is not there."""
+    return SignfoldError(f"{path}: no such file; run the stage that makes it")
+
+
+def damaged(path: str | Path, found: str) -> SignfoldError:
+    """Return the error that says what is wrong with a file which a stage made, and what to do.
+
+    Parameters
+    ----------
+    path
+        The file.
+    found
+        What was found, such as `has no column row`.
+    """
+    return SignfoldError(f"{path}: damaged, or of another version: {found}; delete it and run again")
+
+
+def file_sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file's content."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

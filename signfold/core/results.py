@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,12 +60,12 @@ class ResultsFolder:
     @property
     def metrics(self) -> dict[str, Any] | None:
         """The evaluation's `metrics.json`; None before the evaluation."""
-        return self._json("evaluation/metrics.json")
+        return self._json("evaluation/metrics.json", "folds", "streams", "seeds")
 
     @property
     def folds(self) -> list[str]:
         """The names of the last run's folds, fold-2 before fold-10; before the audit, all that are there."""
-        audit = self._json("folds/audit.json")
+        audit = self._json("folds/audit.json", "folds")
         names = [path.stem for path in (self.root / "folds").glob("[!.]*.parquet")] if audit is None else audit["folds"]
         return sorted(names, key=fold_order)
 
@@ -105,9 +104,9 @@ class ResultsFolder:
         if not index.exists():
             return there
         # Here, because the Snakefile imports this module in every job.
-        import pyarrow.parquet as pq
+        from signfold.core.files import read_parquet
 
-        shards = set(pq.read_table(index, columns=["shard"], partitioning=None)["shard"].to_pylist())
+        shards = set(read_parquet(index, ["shard"])["shard"].to_pylist())
         return [path for path in there if path.name.removesuffix(suffix) in shards]
 
     def headline(self) -> list[str]:
@@ -128,7 +127,10 @@ class ResultsFolder:
             f"top-1 {top1['value']:.1%} ({interval}); {metrics['protocol']}",
         ]
 
-    def _json(self, name: str) -> dict[str, Any] | None:
-        """Return a JSON file below the folder; None where there is none."""
+    def _json(self, name: str, *keys: str) -> dict[str, Any] | None:
+        """Return a JSON file below the folder, which must have some keys; None where there is none."""
+        # Here, because the Snakefile imports this module in every job, and `files` loads PyArrow.
+        from signfold.core.files import read_json
+
         path = self.root / name
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        return read_json(path, *keys) if path.exists() else None

@@ -8,11 +8,13 @@ dependency of Snakemake, which loads it before it reads the Snakefile.
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
+from signfold.core.errors import SignfoldError
 from signfold.core.skeleton import LAYOUTS
 
 Channel = Literal[
@@ -304,3 +306,37 @@ class Settings:
     pretrain: PretrainSettings = Field(default_factory=PretrainSettings)
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     report: ReportSettings = Field(default_factory=ReportSettings)
+
+
+_Section = TypeVar("_Section")
+
+
+def settings_of_file(section: type[_Section], values: Any, path: str | Path) -> _Section:
+    """Return the settings that a file of the results holds.
+
+    Parameters
+    ----------
+    section
+        Class of the settings, such as `TensorSettings`.
+    values
+        What the file says: a mapping of option to value.
+    path
+        The file.
+
+    Raises
+    ------
+    SignfoldError
+        If the values are no such settings.
+    """
+    try:
+        return section(**values)
+    except (ValidationError, TypeError) as error:
+        if isinstance(error, ValidationError):
+            first = error.errors(include_url=False)[0]
+            said = f"{'.'.join(map(str, first['loc']))}: found {first['input']!r}: {first['msg']}"
+        else:
+            said = f"found {values!r}, expected a mapping"
+        raise SignfoldError(
+            f"{path}: damaged, or of another version: its settings are no {section.__name__} ({said}); delete it and "
+            "run again"
+        ) from None

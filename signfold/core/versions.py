@@ -6,21 +6,21 @@ They stand apart from the stages because the Snakefile, which is read in every j
 INDEX = 2
 # Which pictures the same settings of the demo draw.
 SYNTH = 2
-KEYPOINTS = 1
+KEYPOINTS = 2
 # What the extractor finds; also part of the key of cache entries.
 EXTRACTOR = 3
 # Which keypoints come of the same imported files.
-IMPORT = 1
-TENSORS = 2
-MANIFEST = 1
+IMPORT = 2
+TENSORS = 3
+MANIFEST = 2
 DUPLICATES = 3
 FOLDS = 3
-TRAIN = 3
+TRAIN = 4
 # What each kind of network computes from its weights: those of another version are refused.
 NETWORK = {"aagcn": 1, "light": 2}
 BASELINES = 3
 EVALUATE = 6
-REPORT = 9
+REPORT = 10
 
 
 def training(network: str) -> list[int]:

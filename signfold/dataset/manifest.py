@@ -7,10 +7,10 @@ import logging
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ import pyarrow as pa
 from signfold.core import versions
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_metadata, read_parquet, write_parquet
+from signfold.core.made_with import FRAMES_SHA256, check_made_with
 from signfold.core.settings import ManifestSettings
 from signfold.core.tables import write_csv
 
@@ -64,11 +65,43 @@ def table_of_clips(index: pd.DataFrame, tensors: Sequence[Path], videos: Sequenc
     """
     rows = []
     for path in tensors:
-        table = read_parquet(path).select(["sample_id", "sha256", "seen_any"]).to_pandas()
+        table = read_parquet(path, ["sample_id", "sha256", "seen_any"]).to_pandas()
         rows.append(table.assign(shard=Path(path).stem, row=np.arange(len(table))))
-    states = [read_parquet(path).select(["sample_id", "status", "error"]).to_pandas() for path in videos]
+    states = [read_parquet(path, ["sample_id", "status", "error"]).to_pandas() for path in videos]
     clips = index.drop(columns="shard").merge(pd.concat(rows), on="sample_id", how="left", validate="1:1")
     return clips.merge(pd.concat(states), on="sample_id", how="left", validate="1:1").sort_values("sample_id")
+
+
+def check_tensors(
+    tensors: Sequence[Path], videos: Sequence[Path], settings: Mapping[str, Any], keypoint_settings: Mapping[str, Any]
+) -> None:
+    """Check that every shard's tensors were made with the options that are asked for, of the keypoints that are there.
+
+    Parameters
+    ----------
+    tensors, videos
+        Every shard's `tensors/{shard}.parquet` and `keypoints/{shard}.videos.parquet`.
+    settings
+        Options of the tensors.
+    keypoint_settings
+        Options of the keypoints.
+
+    Raises
+    ------
+    SignfoldError
+        Otherwise; the message names the file.
+    """
+    frames = {path.name.removesuffix(".videos.parquet"): read_metadata(path).get(FRAMES_SHA256) for path in videos}
+    for path in tensors:
+        made = read_metadata(path)
+        check_made_with(path, {"version": made.get("version")}, {"version": versions.TENSORS}, "tensors")
+        check_made_with(path, made.get("settings") or {}, settings, "tensors")
+        check_made_with(path, made.get("keypoints") or {}, keypoint_settings, "keypoints")
+        if made.get(FRAMES_SHA256) is None or made[FRAMES_SHA256] != frames.get(path.stem):
+            raise SignfoldError(
+                f"{path}: made of other keypoints than those in {path.parents[1] / 'keypoints'}: were they replaced? "
+                "Delete the file and run again"
+            )
 
 
 def why_not(clip: pd.Series, min_hand_share: float) -> str | None:
@@ -217,8 +250,10 @@ def build_manifest(items: str | Path, index: str | Path, out: str | Path, out_cl
     out, out_classes
         `manifest.parquet`, and `classes.csv`: `class_id`, `label`, `gloss`, `items` (videos, without copies).
     """
-    glosses = read_parquet(index).select(["sample_id", "gloss"]).to_pandas().rename(columns={"sample_id": "source_id"})
-    table = read_parquet(items).to_pandas().merge(glosses, on="source_id", how="left", validate="m:1")
+    glosses = read_parquet(index, ["sample_id", "gloss"]).to_pandas().rename(columns={"sample_id": "source_id"})
+    table = (
+        read_parquet(items, ITEMS_SCHEMA.names).to_pandas().merge(glosses, on="source_id", how="left", validate="m:1")
+    )
     classes = table[table["copy"] == 0].groupby("class_id", as_index=False)
     write_parquet(pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False), out, read_metadata(items))
     counted = classes.agg(label=("label", "first"), gloss=("gloss", "first"), items=("label", "size"))

@@ -71,9 +71,10 @@ def run_baselines(fold_file: Path, audit: Path, tensors: Sequence[Path], out: Pa
     Raises
     ------
     SignfoldError
-        As `read_fold` and `Shards`.
+        As `read_fold` and `Shards`, and if an array is not the one that was written with its table.
     """
     fold, shards = read_fold(fold_file, audit), Shards(tensors)
+    shards.verify()
     test = fold.roles["test"]
     tables = [
         pd.DataFrame({"sample_id": test.sample_id, "class_id": test.class_id, "method": said.method})

@@ -99,9 +99,9 @@ def _predictions(results: Path) -> pd.DataFrame:
     path = results / "evaluation/predictions.parquet"
     if not path.is_file():
         raise ResultsFolder(results).missing(f"{path}: no such file")
-    table = read_parquet(path).to_pandas()
-    columns = table[["sample_id", "signer", "label", "gloss"]]
-    return columns.assign(right=table["predicted"] == table["class_id"])
+    columns = ["sample_id", "signer", "label", "gloss"]
+    table = read_parquet(path, [*columns, "class_id", "predicted"]).to_pandas()
+    return table[columns].assign(right=table["predicted"] == table["class_id"])
 
 
 def by_sign(found: Comparison) -> pd.DataFrame:

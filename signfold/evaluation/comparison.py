@@ -14,6 +14,9 @@ from signfold.core.errors import SignfoldError
 from signfold.core.files import read_parquet
 from signfold.evaluation.intervals import GroupIntervals
 
+# Columns of the answers of simple methods.
+ANSWERS = ("sample_id", "class_id", "method", "predicted", "detail")
+
 
 def with_network(
     answers: Mapping[str, Path], clips: pd.DataFrame, right: NDArray, intervals: GroupIntervals
@@ -42,7 +45,7 @@ def with_network(
     SignfoldError
         If the clips that a method answered are not those of the network.
     """
-    told = pd.concat([read_parquet(path).to_pandas() for path in answers.values()])
+    told = pd.concat([read_parquet(path, ANSWERS).to_pandas() for path in answers.values()])
     rows = []
     for method, found in told.groupby("method", sort=False):
         own = found.set_index("sample_id")

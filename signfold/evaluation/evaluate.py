@@ -18,6 +18,7 @@ from signfold.core.files import read_json, read_parquet, write_json, write_parqu
 from signfold.core.results import seed_folder
 from signfold.core.settings import STREAMS, EvaluationSettings
 from signfold.core.tables import write_csv
+from signfold.dataset.manifest import SCHEMA
 from signfold.evaluation import comparison, tables
 from signfold.evaluation.calibration import calibration_table
 from signfold.evaluation.ceiling import ceiling
@@ -26,6 +27,7 @@ from signfold.evaluation.label_errors import label_errors
 from signfold.evaluation.metrics import Scored, point, score
 from signfold.evaluation.pooling import Pool, check_cover, pool_folds
 from signfold.evaluation.protocol import Split, Training, protocol
+from signfold.folds.roles import COLUMNS
 
 log = logging.getLogger(__name__)
 
@@ -126,8 +128,8 @@ class _Run:
 
 def _read(inputs: Inputs, settings: EvaluationSettings) -> _Run:
     """Read the inputs and pool the predictions of each seed."""
-    items = read_parquet(inputs.manifest).to_pandas()
-    folds = {fold: read_parquet(path).to_pandas() for fold, path in inputs.folds.items()}
+    items = read_parquet(inputs.manifest, SCHEMA.names).to_pandas()
+    folds = {fold: read_parquet(path, COLUMNS).to_pandas() for fold, path in inputs.folds.items()}
     check_cover(folds, items, inputs.folds)
     pools = []
     for seed in range(1, inputs.seeds + 1):

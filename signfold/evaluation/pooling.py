@@ -189,7 +189,7 @@ def read_logits(model: Path, rows: pd.DataFrame, classes: int, role: str = "test
         If a clip is missing, twice there or foreign, its class differs, the width is not K, or a logit is not finite.
     """
     path = model / "predictions.parquet"
-    table = read_parquet(path)
+    table = read_parquet(path, ["sample_id", "role", "class_id", "logits"])
     table = table.filter(pc.equal(table["role"], role))
     found, wanted = pd.Index(table["sample_id"].to_pylist()), pd.Index(rows["sample_id"])
     again = "these predictions belong to other folds; delete the model's folder and train again"

@@ -58,7 +58,9 @@ def run_shuffled(fold_files: Sequence[Path], audit: Path, tensors: Sequence[Path
         warnings.simplefilter("ignore")  # of classes with fewer clips than parts
         mixed = list(StratifiedKFold(parts, shuffle=True, random_state=seed).split(classes, classes))
     trained = min(len(learnt) for learnt, _ in apart + mixed)
-    seen = features(Shards(tensors), everyone)
+    shards = Shards(tensors)
+    shards.verify()
+    seen = features(shards, everyone)
     right = [ask_each(seen, classes, splits, trained, seed) == classes for splits in (apart, mixed)]
     difference = GroupIntervals.of(signers).difference(*right)
     figures = {"apart": float(right[0].mean()), "shuffled": float(right[1].mean()), "difference": asdict(difference)}

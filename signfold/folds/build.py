@@ -21,7 +21,7 @@ from signfold.core.errors import SignfoldError
 from signfold.core.files import read_metadata, read_parquet, write_parquet
 from signfold.core.results import ROLES
 from signfold.core.settings import FoldSettings
-from signfold.dataset.manifest import class_weights
+from signfold.dataset.manifest import ITEMS_SCHEMA, class_weights
 from signfold.folds.duplicates import assign_takes
 from signfold.folds.stratify import assign_groups
 from signfold.folds.validation import choose_validation
@@ -237,6 +237,6 @@ def build_fold(items: Path, duplicates: Path, out: Path, plan: FoldPlan) -> None
 
 def read_items(items: Path, duplicates: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return all rows of `items.parquet`, and its clips (copy 0) by sample_id with the take that each shows."""
-    rows = read_parquet(items).to_pandas()
+    rows = read_parquet(items, ITEMS_SCHEMA.names).to_pandas()
     clips = rows[rows["copy"] == 0].set_index("sample_id", drop=False).rename_axis(None)
-    return rows, clips.assign(take=assign_takes(clips, read_parquet(duplicates).to_pandas()))
+    return rows, clips.assign(take=assign_takes(clips, read_parquet(duplicates, ["sample_id", "other_id"]).to_pandas()))

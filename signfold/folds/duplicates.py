@@ -95,7 +95,7 @@ def find_duplicates(items: Path, keypoints: Sequence[Path], out: Path, workers: 
     workers
         Number of threads.
     """
-    table = read_parquet(items).to_pandas()
+    table = read_parquet(items, ["sample_id", "copy"]).to_pandas()
     wanted = set(table.loc[table["copy"] == 0, "sample_id"])
     named = sorted(read_tracks(keypoints, wanted), key=lambda pair: pair[0])
     found = near_duplicates([name for name, _ in named], [track for _, track in named], workers)

@@ -18,7 +18,7 @@ from signfold.core import versions
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_metadata, read_parquet, write_json
 from signfold.core.results import ROLES
-from signfold.folds.roles import other_version, signers_may_share
+from signfold.folds.roles import COLUMNS, other_version, signers_may_share
 
 SHOWN = 5  # leaking items that a message names
 
@@ -177,8 +177,12 @@ def audit_folds(fold_files: Sequence[Path], out_json: Path, duplicates: Path | N
     SignfoldError
         If anything leaks; the message lists all findings, each with fold, roles and items.
     """
-    pairs = read_parquet(duplicates).to_pandas() if duplicates else pd.DataFrame(columns=["sample_id", "other_id"])
-    folds = [AuditedFold(path.stem, read_parquet(path).to_pandas(), read_metadata(path), pairs) for path in fold_files]
+    named = ["sample_id", "other_id", "distance"]
+    pairs = read_parquet(duplicates, named).to_pandas() if duplicates else pd.DataFrame(columns=named)
+    folds = [
+        AuditedFold(path.stem, read_parquet(path, COLUMNS).to_pandas(), read_metadata(path), pairs)
+        for path in fold_files
+    ]
     findings = [f"{fold.name}: {finding}" for fold in folds for check in CHECKS for finding in check(fold)]
     findings += check_together(folds)
     if findings:

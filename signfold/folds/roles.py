@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,12 @@ from numpy.typing import NDArray
 from signfold.core import files, versions
 from signfold.core.errors import SignfoldError
 from signfold.core.results import ROLES
+
+# What is read of a fold's file.
+COLUMNS = (
+    *("sample_id", "source_id", "copy", "class_id", "label", "signer"),
+    *("sha256", "shard", "row", "weight", "role"),
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def read_fold(path: Path, audit: Path | None) -> Fold:
         is in two roles, if class ids are not 0..K-1, or if there is nothing to train on or to test on.
     """
     report = {} if audit is None else _read_audit(audit)
-    table, metadata = files.read_parquet(path), files.read_metadata(path)
+    table, metadata = files.read_parquet(path, COLUMNS), files.read_metadata(path)
     if found := other_version(metadata):
         raise SignfoldError(f"{path}: {found}. Delete the file and run again")
     roles = {role: _samples(table, role) for role in ROLES}
@@ -87,7 +92,7 @@ def signers_may_share(metadata: Mapping[str, Any]) -> bool:
 
 
 def _read_audit(path: Path) -> dict[str, Any]:
-    report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    report = files.read_json(path) if path.exists() else {}
     if not report.get("ok"):
         raise SignfoldError(f"{path}: the leak audit did not pass; correct what it lists, and run it again")
     return report

@@ -68,7 +68,7 @@ def to_pose(results: Path, out: Path) -> int:
     SignfoldError
         If there are no keypoints.
     """
-    known = {row["sample_id"]: row for row in read_parquet(_index(results)).to_pylist()}
+    known = {row["sample_id"]: row for row in read_parquet(_index(results), ["sample_id", *LABELS]).to_pylist()}
     names = []
     for sample_id, keypoints in usable_clips(results):
         file = out / f"{sample_id}.pose"
@@ -138,7 +138,7 @@ def _folds(results: Path) -> dict[str, pd.DataFrame]:
     files = [results / "folds" / f"{name}.parquet" for name in folder.folds]
     if not files:
         raise folder.missing(f"{results}: no folds", "folds/audit.json")
-    tables = {file.stem: read_parquet(file).to_pandas() for file in files}
+    tables = {file.stem: read_parquet(file, ["sample_id", "copy", "class_id", "role"]).to_pandas() for file in files}
     return {fold: table[table["copy"] == 0] for fold, table in tables.items()}
 
 

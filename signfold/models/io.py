@@ -18,12 +18,14 @@ from torch import nn
 
 from signfold.core import files, versions
 from signfold.core.errors import SignfoldError
-from signfold.core.settings import ModelSettings
+from signfold.core.settings import ModelSettings, settings_of_file
 from signfold.core.skeleton import layout
 from signfold.models.registry import build_network
 from signfold.tensors.streams import masked, stream
 
 PROVENANCE = "provenance.json"
+# What a model's metadata must have; `digest` is of all else and of the weights.
+KEYS = {"network", "model", "layout", "channels", "joints", "frames", "classes", "stream", "tensors", "digest"}
 
 
 def save_model(
@@ -68,11 +70,22 @@ def save_model(
         "stream": stream,
         "provenance": hashlib.sha256((folder / PROVENANCE).read_bytes()).hexdigest(),
     }
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    described["digest"] = content_digest(state, described)
     # One entry, because safetensors writes several in random order, and equal models should be equal files.
     metadata = {"signfold": json.dumps(described, ensure_ascii=False, sort_keys=True)}
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with files.atomic_write(folder / "model.safetensors") as temporary:
         safetensors.torch.save_file(state, temporary, metadata)
+
+
+def content_digest(state: Mapping[str, torch.Tensor], described: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a model's weights and of its metadata but for `digest`."""
+    others = {key: value for key, value in described.items() if key != "digest"}
+    total = hashlib.sha256(json.dumps(others, sort_keys=True).encode())
+    for name, value in sorted(state.items()):
+        total.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        total.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
 
 
 def load_model(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -94,11 +107,17 @@ def load_model(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     Raises
     ------
     SignfoldError
-        If the file is missing, or was not written by this version of signfold.
+        If the file is missing or damaged, or was not written by this version of signfold.
     """
-    state, metadata = read_model(folder / "model.safetensors")
-    model = build_network(metadata["tensors"], len(metadata["classes"]), ModelSettings(**metadata["model"]))
-    model.load_state_dict(state)
+    path = folder / "model.safetensors"
+    state, metadata = read_model(path)
+    settings = settings_of_file(ModelSettings, metadata["model"], path)
+    model = build_network(metadata["tensors"], len(metadata["classes"]), settings)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:  # names every weight that is missing, unknown or of another shape
+        said = " ".join(str(error).split())[:300]
+        raise files.damaged(path, f"its weights are not those of its network ({said})") from None
     return model.eval(), metadata
 
 
@@ -108,19 +127,25 @@ def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     Raises
     ------
     SignfoldError
-        If the file cannot be read, or was not written by this version of signfold.
+        If the file cannot be read, has other content than was written (a single bit is enough), or was not written by
+        this version of signfold.
     """
+    if not path.is_file():
+        raise SignfoldError(f"{path}: cannot be read as a model (no such file); train it again")
     try:
         with safetensors.safe_open(path, framework="pt") as opened:
             metadata = json.loads((opened.metadata() or {}).get("signfold", "{}"))
             state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError, json.JSONDecodeError) as error:
-        raise SignfoldError(f"{path}: cannot be read as a model ({error}); train it again") from None
-    missing = {"network", "model", "channels", "joints", "frames", "classes", "stream", "tensors"} - set(metadata)
-    if missing:
+    except (OSError, safetensors.SafetensorError, ValueError) as error:
+        raise SignfoldError(f"{path}: cannot be read as a model ({error}); delete it and train it again") from None
+    if not isinstance(metadata, dict):
+        raise files.damaged(path, f"its metadata are {metadata!r}, expected an object")
+    if missing := KEYS - set(metadata):
         raise SignfoldError(
             f"{path}: has no {', '.join(sorted(missing))} in its metadata; use a model that signfold wrote"
         )
+    if metadata["digest"] != content_digest(state, metadata):
+        raise files.damaged(path, "its weights or metadata are not what was written (their digest differs)")
     made = {"network": metadata["network"], "tensors": metadata["tensors"].get("version")}
     here = {"network": versions.NETWORK.get(metadata["model"].get("network")), "tensors": versions.TENSORS}
     if made != here:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from markupsafe import Markup
 
 from signfold.core.files import write_text
 from signfold.report import format, sections
+from signfold.report.made_with import made_with, replaced
 from signfold.report.planted import planted
 from signfold.report.plots import Figure
 from signfold.report.results import Results, Run
@@ -53,7 +55,9 @@ def build(results: Results, out: Path, run: Run) -> None:
     note = planted(results)
     shown = {"planted": note} if note else {}
     shown |= {name: getattr(sections, name)(results) for name in TITLES if name not in ("planted", "reproduction")}
-    shown["reproduction"] = sections.reproduction(run)
+    made, differing = made_with(results, run.config)
+    shown["reproduction"] = sections.reproduction(replace(run, config=made))
+    shown["reproduction"] |= {"differing": differing, "replaced": replaced(results)}
     write_text(out, _render("page.html", shown, dataset=run.dataset, headline=sections.headline(results)))
 
 

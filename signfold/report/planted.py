@@ -65,7 +65,7 @@ class Findings:
     def twins(self) -> dict[frozenset[str], float]:
         """Distance in shoulder widths of each pair of near-duplicates."""
         path = self.results.root / "duplicates.parquet"
-        rows = read_parquet(path).to_pylist() if path.exists() else []
+        rows = read_parquet(path, ["sample_id", "other_id", "distance"]).to_pylist() if path.exists() else []
         return {frozenset((row["sample_id"], row["other_id"])): row["distance"] for row in rows}
 
     @cached_property

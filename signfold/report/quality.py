@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
+from signfold.core.files import read_parquet
 from signfold.core.results import frames_of
 from signfold.core.skeleton import SIDES
 from signfold.report import plots, sheets
@@ -54,7 +54,7 @@ def over_the_sign(results: Results) -> pd.DataFrame:
         return results.tensors
     for videos in results.folder.shard_files("keypoints", ".videos.parquet"):
         if (path := frames_of(videos)).exists():
-            found = _signs(pq.read_table(path, columns=["sample_id", "frame", *HANDS.values()]), table)
+            found = _signs(read_parquet(path, ["sample_id", "frame", *HANDS.values()]), table)
             table.loc[found.index, found.columns] = found.astype(table.dtypes[found.columns].to_dict())
     return table.reset_index(drop=True)
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 
-from signfold.core.files import read_json, read_metadata
+from signfold.core.files import damaged, read_json, read_metadata, read_parquet
 from signfold.core.results import ResultsFolder
 from signfold.core.tables import unescaped
 
@@ -168,6 +167,12 @@ class Results:
         path = self.root / file
         if not path.exists() or not path.stat().st_size:
             return pd.DataFrame()
+        try:
+            return self._csv(path)
+        except ValueError as error:  # what pandas raises for a damaged table is a ValueError
+            raise damaged(path, f"not a CSV table ({error})") from None
+
+    def _csv(self, path: Path) -> pd.DataFrame:
         header = pd.read_csv(path, nrows=0).columns
         text = {
             c: "str"
@@ -186,11 +191,10 @@ class Results:
 
 
 def _parquet(paths: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
-    """Return the wanted columns of all files, one below the other; a column that no file has is absent."""
+    """Return the wanted columns of all files, one below the other."""
     parts = []
     for path in paths:
         if path.exists():
-            found = pq.read_schema(path).names
-            parts.append(pq.read_table(path, columns=[name for name in columns if name in found], partitioning=None))
+            parts.append(read_parquet(path, columns))
     frames = [part.to_pandas() for part in parts if part.num_rows]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(columns))

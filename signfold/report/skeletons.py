@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from signfold.core.files import read_metadata
 from signfold.core.skeleton import SIDES, layout
 from signfold.tensors.channels import pairs
+from signfold.tensors.shards import map_array
 
 FRAMES, SIZE, MARGIN = 32, 240, 12
 
@@ -38,7 +39,7 @@ def skeletons(results: Path, clips: pd.DataFrame) -> dict[str, dict[str, Any]]:
         path = results / f"tensors/{clip['shard']}.npy"
         metadata = read_metadata(path.with_suffix(".parquet")) if path.exists() else {}
         if axes := pairs(metadata.get("channels", ()))[:1]:
-            points = np.asarray(np.load(path, mmap_mode="r")[clip["row"]][list(axes[0])])
+            points = np.asarray(map_array(path)[clip["row"]][list(axes[0])])
             if frames := _frames(points):
                 found[clip["sample_id"]] = {"frames": frames, **_bones(metadata["layout"])}
     return found

@@ -7,6 +7,7 @@ place that MediaPipe gives them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ import pyarrow as pa
 
 from signfold.core import versions
 from signfold.core.clip import PARTS, Floats, Keypoints, read_shard, seen
-from signfold.core.files import atomic_write, write_parquet
+from signfold.core.files import atomic_write, file_sha256, read_metadata, write_parquet
+from signfold.core.made_with import FRAMES_SHA256, check_made_with, keypoint_options
 from signfold.core.settings import TensorSettings
 from signfold.core.skeleton import JOINTS, SIDES, layout
 from signfold.tensors.channels import channels_of
@@ -24,6 +26,7 @@ from signfold.tensors.hands import mirror, signing, use_of_hands, without
 from signfold.tensors.imputation import impute, longest_gap
 from signfold.tensors.normalise import normalise, palm_length, reference
 from signfold.tensors.resample import clock, pad, uniform
+from signfold.tensors.shards import SHA256
 
 TABLE_SCHEMA = pa.schema(
     [
@@ -138,6 +141,7 @@ def build_tensors(
     out_npy: str | Path,
     out_table: str | Path,
     settings: TensorSettings,
+    keypoint_settings: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the tensors of a shard's usable clips, and the table that names their rows.
 
@@ -149,15 +153,19 @@ def build_tensors(
         Path of the float32 array (N, C, T, V), clips in the order of the shard; N may be 0.
     out_table
         Path of the table with N rows of `TABLE_SCHEMA` in the same order. Its metadata has layout, joints, channels,
-        frames and settings.
+        frames, settings, the options of the keypoints, and the SHA-256 of the array's and of the keypoints' file.
     settings
         Options of the tensors.
+    keypoint_settings
+        Options that the keypoints must have been made with; None for any.
 
     Raises
     ------
     SignfoldError
-        If a clip with status `ok` has no frame in the keypoints file.
+        If the keypoints were made with other options, or a clip with status `ok` has no frame in the keypoints file.
     """
+    keypoints = read_metadata(videos_file)
+    check_made_with(videos_file, keypoint_options(keypoints), keypoint_settings or {}, "keypoints")
     tensors: list[Floats] = []
     rows: list[dict[str, Any]] = []
     for clip in read_shard(keypoints_file, videos_file):
@@ -167,13 +175,17 @@ def build_tensors(
             rows.append({"sample_id": clip.sample_id, "sha256": clip.sha256, **facts})
     joints = layout(settings.layout).joints
     shape = (len(tensors), len(settings.channels), settings.frames, len(joints))
-    with atomic_write(out_npy) as temporary, temporary.open("wb") as file:
-        np.save(file, np.array(tensors, dtype=np.float32).reshape(shape))
+    with atomic_write(out_npy) as temporary:
+        with temporary.open("wb") as file:
+            np.save(file, np.array(tensors, dtype=np.float32).reshape(shape))
+        sha256 = file_sha256(temporary)
     metadata = {
         "version": versions.TENSORS,
         "settings": asdict(settings),
         "layout": settings.layout,
         "frames": settings.frames,
+        "keypoints": keypoint_options(keypoints),
+        FRAMES_SHA256: keypoints[FRAMES_SHA256],
     }
     metadata |= {"joints": list(joints), "channels": list(settings.channels)}
-    write_parquet(pa.Table.from_pylist(rows, schema=TABLE_SCHEMA), out_table, metadata)
+    write_parquet(pa.Table.from_pylist(rows, schema=TABLE_SCHEMA), out_table, metadata | {SHA256: sha256})

@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from signfold.core import files
 from signfold.core.errors import SignfoldError
+from signfold.core.made_with import FRAMES_SHA256
 from signfold.core.skeleton import Layout, layout
 
 # Most shards mapped at a time: each holds a file descriptor, and the usual limit of a process is 1,024.
 MOST_OPEN = 256
+# Key of a table's metadata: the SHA-256 of its array's file.
+SHA256 = "npy_sha256"
 
 
 class _Rows(Protocol):
@@ -42,15 +45,18 @@ class Shards:
     Raises
     ------
     SignfoldError
-        If the shards' settings differ, or there are no shards.
+        If a table is damaged or of another version, the shards' settings differ, or there are no shards.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._paths = {path.stem: path for path in paths}
         self._array = functools.lru_cache(MOST_OPEN)(self._mapped)
+        self._sha256: dict[str, str] = {}
         self.metadata: dict[str, Any] = {}
         for path in self._paths.values():
-            metadata = files.read_metadata(path.with_suffix(".parquet"))
+            metadata = _metadata(path.with_suffix(".parquet"))
+            self._sha256[path.stem] = metadata.pop(SHA256)
+            metadata.pop(FRAMES_SHA256, None)
             if self.metadata and metadata != self.metadata:
                 differing = [key for key in self.metadata if metadata.get(key) != self.metadata[key]]
                 raise SignfoldError(
@@ -85,7 +91,7 @@ class Shards:
             if shard not in self._paths:
                 raise SignfoldError(f"shard {shard!r} of {samples.source_id[own[0]]!r} was not given")
             path = self._paths[shard].with_suffix(".parquet")
-            digests = files.read_parquet(path)["sha256"].to_pylist()
+            digests = files.read_parquet(path, ["sha256"])["sha256"].to_pylist()
             for i in own:
                 row = samples.row[i]
                 if row >= len(digests) or digests[row] != samples.sha256[i]:
@@ -109,5 +115,74 @@ class Shards:
             found[i] = self._array(shard)[row]
         return found
 
+    def verify(self, wanted: Iterable[str] | None = None) -> dict[str, str]:
+        """Read the arrays' files, and return the SHA-256 of each, by shard.
+
+        Parameters
+        ----------
+        wanted
+            Names of the shards; None for all.
+
+        Raises
+        ------
+        SignfoldError
+            If a file is not the one that was written with its table: a single bit is enough.
+        """
+        found = {}
+        for shard in sorted(self._paths if wanted is None else set(wanted)):
+            path = self._paths[shard]
+            found[shard] = _sha256(path)
+            if found[shard] != self._sha256[shard]:
+                raise files.damaged(path, f"not the array that was written with {path.with_suffix('.parquet').name}")
+        return found
+
     def _mapped(self, shard: str) -> NDArray[np.float32]:
-        return np.load(self._paths[shard], mmap_mode="r")
+        path = self._paths[shard]
+        shape = len(self.metadata["channels"]), self.metadata["frames"], len(self.metadata["joints"])
+        return map_array(path, shape)
+
+
+def map_array(path: Path, shape: tuple[int, ...] | None = None) -> NDArray[np.float32]:
+    """Return a shard's array as a memory map.
+
+    Parameters
+    ----------
+    path
+        The `.npy` file.
+    shape
+        (C, T, V) that it must have; None for any.
+
+    Raises
+    ------
+    SignfoldError
+        If the file is absent, damaged, or another array.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise files.absent(path) from None
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        raise files.damaged(path, f"not a whole NumPy array ({str(error).splitlines()[0]})") from None
+    if not isinstance(array, np.ndarray) or array.dtype != np.float32 or array.ndim != 4:
+        kind = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "an archive"
+        raise files.damaged(path, f"found {kind}, expected float32 (N, C, T, V)")
+    if shape is not None and array.shape[1:] != shape:
+        raise files.damaged(path, f"found clips of shape {array.shape[1:]}, its table says {shape}")
+    return array
+
+
+def _metadata(table: Path) -> dict[str, Any]:
+    """Return the metadata of a shard's table, which has all that is needed."""
+    metadata = files.read_metadata(table)
+    if missing := {"version", "layout", "joints", "channels", "frames", "settings", SHA256} - set(metadata):
+        raise files.damaged(table, f"has no {', '.join(sorted(missing))} in its metadata")
+    return metadata
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return files.file_sha256(path)
+    except FileNotFoundError:
+        raise files.absent(path) from None
+    except OSError as error:
+        raise SignfoldError(f"{path}: cannot be read ({error.strerror}); make it a readable file") from None

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from signfold.core import files, versions
 from signfold.core.errors import SignfoldError
+from signfold.tensors.shards import Shards
 from signfold.training.run import Run, State, conditions
 from signfold.training.task import TrainingPaths, TrainingTask
 
@@ -32,7 +33,7 @@ def digest(values: Mapping[str, Any], contents: Sequence[Path] = ()) -> str:
     return total.hexdigest()
 
 
-def run_digest(task: TrainingTask, paths: TrainingPaths, tensors: Mapping[str, Any]) -> str:
+def run_digest(task: TrainingTask, paths: TrainingPaths, shards: Shards) -> str:
     """Return a digest of all that a training's weights depend on: settings, seed, version, and its files' contents.
 
     Parameters
@@ -40,9 +41,14 @@ def run_digest(task: TrainingTask, paths: TrainingPaths, tensors: Mapping[str, A
     task
         Settings and seed.
     paths
-        Files, of which fold, tensors and initial weights are read.
-    tensors
-        Metadata of the tensors.
+        Files, of which fold and initial weights are read.
+    shards
+        Tensors, which are read and compared with their digests.
+
+    Raises
+    ------
+    SignfoldError
+        If a tensor file is not the one that was written with its table.
     """
     values = {
         "training": asdict(task.training),
@@ -50,10 +56,11 @@ def run_digest(task: TrainingTask, paths: TrainingPaths, tensors: Mapping[str, A
         "model": asdict(task.model),
         "stream": task.stream,
         "seed": task.seed,
-        "tensors": tensors,
+        "tensors": shards.metadata,
+        "arrays": shards.verify(),
         "version": versions.training(task.model.network),
     }
-    return digest(values, [paths.fold, *paths.tensors, *([paths.initial] if paths.initial else [])])
+    return digest(values, [paths.fold, *([paths.initial] if paths.initial else [])])
 
 
 @contextmanager

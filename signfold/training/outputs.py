@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,7 @@ def describe(run: Run, state: State) -> dict[str, Any]:
         "fold": run.fold.name,
         "stream": run.task.stream,
         "seed": run.task.seed,
+        "settings": {name: asdict(getattr(run.task, name)) for name in ("model", "training", "augmentation")},
         "epochs": len(state.history),
         "best_epoch": state.best_epoch if run.checkpoint == "best" else len(state.history),
         "select": run.checkpoint,

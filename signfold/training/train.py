@@ -72,7 +72,7 @@ def train(task: TrainingTask, paths: TrainingPaths, threads: int) -> None:
 def run_epochs(run: Run, paths: TrainingPaths) -> State:
     """Train from the checkpoint, or from the start, to the last epoch; leave the chosen weights in `run.evaluated`."""
     task, settings, samples = run.task, run.settings, run.fold.roles["train"]
-    identity = run_digest(task, paths, run.shards.metadata)
+    identity = run_digest(task, paths, run.shards)
     state = load_checkpoint(run, paths.checkpoint, identity)
     board = Board(paths.tensorboard, state.history)
     while state.epoch < settings.epochs and not out_of_patience(run, state):

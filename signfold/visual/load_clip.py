@@ -11,7 +11,7 @@ from signfold.core import files
 from signfold.core.clip import read_shard
 from signfold.core.errors import SignfoldError
 from signfold.core.results import ResultsFolder, frames_of
-from signfold.core.settings import TensorSettings
+from signfold.core.settings import TensorSettings, settings_of_file
 from signfold.keypoints.cache import Cache, file_digest
 from signfold.visual.contact_sheet import ClipView, Picture, film, sheet
 
@@ -60,12 +60,17 @@ def clip_of_results(name: str, results: Path) -> ClipView:
     SignfoldError
         If the dataset has no such sample, or no keypoints of it yet.
     """
-    index = {row["sample_id"]: row["path"] for row in files.read_parquet(results / "index.parquet").to_pylist()}
+    table = files.read_parquet(results / "index.parquet", ["sample_id", "path"])
+    index = {row["sample_id"]: row["path"] for row in table.to_pylist()}
     is_file = name not in index and Path(name).is_file()
     key, wanted = ("sha256", file_digest(name)[0]) if is_file else ("sample_id", name)
     for shard in ResultsFolder(results).shard_files("keypoints", ".videos.parquet"):
         # Only the shard with the clip is read with its frames.
-        names = [row["sample_id"] for row in files.read_parquet(shard).to_pylist() if row[key] == wanted]
+        names = [
+            row["sample_id"]
+            for row in files.read_parquet(shard, ["sample_id", "sha256"]).to_pylist()
+            if row[key] == wanted
+        ]
         if sample_id := next((found for found in names if found in index), None):
             path = Path(name if is_file else index[name])
             (clip,) = (clip for clip in read_shard(frames_of(shard), shard) if clip.sample_id == sample_id)
@@ -76,7 +81,7 @@ def clip_of_results(name: str, results: Path) -> ClipView:
 def _settings(results: Path) -> TensorSettings:
     """Return the options of the dataset's tensors, or the defaults where there are no tensors yet."""
     for shard in ResultsFolder(results).shard_files("tensors", ".parquet"):
-        return TensorSettings(**files.read_metadata(shard)["settings"])
+        return settings_of_file(TensorSettings, files.read_metadata(shard).get("settings"), shard)
     return TensorSettings()
 
 

@@ -16,6 +16,7 @@ from signfold.cli.main import main
 from signfold.core import files
 from signfold.core.clip import PARTS, VIDEOS_SCHEMA, Keypoints, empty_keypoints, seen, to_table
 from signfold.core.errors import SignfoldError
+from signfold.core.made_with import FRAMES_SHA256
 from signfold.core.skeleton import POSE
 
 WIDTH, HEIGHT = 640, 480
@@ -44,9 +45,11 @@ def write(results: Path, clips: dict[str, Keypoints], **other: dict[str, Any]) -
     for shard in {row["shard"] for row in rows}:
         mine = [row for row in rows if row["shard"] == shard]
         table = pa.concat_tables([to_table(row["sample_id"], clips[row["sample_id"]]) for row in mine])
-        files.write_parquet(table, results / "keypoints" / f"{shard}.parquet")
+        frames = results / "keypoints" / f"{shard}.parquet"
+        files.write_parquet(table, frames)
         videos = pa.Table.from_pylist(mine, schema=VIDEOS_SCHEMA)
-        files.write_parquet(videos, results / "keypoints" / f"{shard}.videos.parquet")
+        about = {FRAMES_SHA256: files.file_sha256(frames)}
+        files.write_parquet(videos, results / "keypoints" / f"{shard}.videos.parquet", about)
     files.write_parquet(pa.Table.from_pylist(rows), results / "index.parquet")
     return results
 

@@ -25,7 +25,8 @@ from signfold.core.clip import (
     write_shard,
 )
 from signfold.core.errors import SignfoldError
-from signfold.core.files import read_metadata, read_parquet, write_parquet
+from signfold.core.files import file_sha256, read_metadata, read_parquet, write_parquet
+from signfold.core.made_with import FRAMES_SHA256
 from signfold.core.skeleton import POSE
 
 
@@ -78,7 +79,8 @@ def test_both_files_of_a_shard_have_their_schema_counts_and_metadata(tmp_path: P
     frames, videos = write(tmp_path, {"a": Extraction(keypoints)})
     tables = read_parquet(frames), read_parquet(videos)
     assert [table.schema.remove_metadata() for table in tables] == [FRAMES_SCHEMA, VIDEOS_SCHEMA]
-    assert read_metadata(frames) == read_metadata(videos) == {"version": 3}
+    assert read_metadata(frames) == {"version": 3}
+    assert read_metadata(videos) == {"version": 3, FRAMES_SHA256: file_sha256(frames)}
     (row,) = tables[1].to_pylist()
     assert row["frames"] == 30
     for part in PARTS:

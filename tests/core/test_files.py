@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from signfold.core import files
 from signfold.core.clip import PARTS, Extraction, Keypoints, to_table
+from signfold.core.errors import SignfoldError
 from signfold.keypoints.cache import write_entry
 
 
@@ -64,3 +66,71 @@ def test_two_jobs_that_write_one_entry_harm_no_reader(tmp_path: Path) -> None:
     assert [job.exitcode for job in jobs] == [0, 0]
     assert looks > 100
     assert list(path.parent.iterdir()) == [path]
+
+
+JSON = {
+    "empty": b"",
+    "cut": b'{"folds": {"fold-1"',
+    "a list": b"[1, 2]",
+    "null": b"null",
+    "binary": b"\xff\xfe\x00",
+    "deep": b"[" * 100_000,
+    "of another kind": b'{"other": 1}',
+}
+
+
+@pytest.mark.parametrize("content", JSON.values(), ids=JSON.keys())
+def test_damaged_json_is_one_sentence_with_the_files_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "audit.json"
+    path.write_bytes(content)
+    with pytest.raises(SignfoldError, match=rf"^{path}: damaged, or of another version: .*; delete it and run again$"):
+        files.read_json(path, "folds")
+
+
+def test_json_and_tables_that_are_absent_are_named(tmp_path: Path) -> None:
+    for read in (files.read_json, files.read_parquet, files.read_metadata):
+        with pytest.raises(SignfoldError, match=rf"^{tmp_path}/none: no such file; run the stage that makes it$"):
+            read(tmp_path / "none")
+    with pytest.raises(SignfoldError, match=rf"^{tmp_path}: cannot be read \(Is a directory\)"):
+        files.read_json(tmp_path)
+
+
+@pytest.mark.parametrize("part", [0, 1, 4, 0.1, 0.5, 0.9, -1])
+def test_a_truncated_table_is_one_sentence_with_the_files_name(tmp_path: Path, part: float) -> None:
+    path = tmp_path / "table.parquet"
+    files.write_parquet(to_table("a", a_clip()), path, {"x": 1})
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content)) if 0 < part < 1 else int(part)])
+    for read in (files.read_parquet, files.read_metadata):
+        with pytest.raises(SignfoldError, match=rf"^{path}: damaged, .*not a whole Parquet file.*delete it and run"):
+            read(path)
+
+
+def test_a_flipped_bit_in_a_tables_values_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    files.write_parquet(to_table("a", a_clip()), path)
+    content = bytearray(path.read_bytes())
+    rng = np.random.default_rng(0)
+    for place in rng.integers(200, pq.ParquetFile(path).metadata.row_group(0).total_byte_size // 2, 30):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(flipped)
+        with pytest.raises(SignfoldError, match=rf"^{path}: damaged"):
+            files.read_parquet(path)
+
+
+def test_a_table_of_other_columns_says_which_are_missing(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    files.write_parquet(pa.table({"a": [1], "b": [2]}), path)
+    assert files.read_parquet(path, ("b", "a")).column_names == ["b", "a"]
+    with pytest.raises(SignfoldError, match=rf"^{path}: damaged, or of another version: has no column c; delete it"):
+        files.read_parquet(path, ["a", "c"])
+
+
+def test_metadata_that_are_no_mapping_are_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    table = pa.table({"a": [1]})
+    for raw in (b"[1]", b"{", b"3"):
+        pq.write_table(table.replace_schema_metadata({b"signfold": raw}), path)
+        with pytest.raises(SignfoldError, match=rf"^{path}: damaged"):
+            files.read_metadata(path)

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from signfold.core import versions
 from signfold.core.clip import VIDEOS_SCHEMA
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_metadata, read_parquet, write_parquet
+from signfold.core.made_with import FRAMES_SHA256
 from signfold.core.settings import ManifestSettings
-from signfold.dataset.manifest import build_items, build_manifest, class_weights, natural, with_copies
+from signfold.dataset.manifest import build_items, build_manifest, check_tensors, class_weights, natural, with_copies
 from signfold.tensors.build import TABLE_SCHEMA
 
 TEXT = ("sample_id", "path", "label", "gloss", "signer", "split", "shard")
@@ -205,3 +207,34 @@ def test_copies_are_even_over_clips_and_over_signers_within_a_round(signers, mor
 
 def test_class_weights_of_equal_classes_are_one():
     assert class_weights([3, 5, 3, 5]).tolist() == [1, 1, 1, 1]
+
+
+SETTINGS, OPTIONS = {"frames": 64, "channels": ("x", "y")}, {"min_detection_confidence": 0.5}
+
+
+def shard_tables(folder, frames="of today", **changes):
+    """Write the tables of a shard's tensors and keypoints; return both paths."""
+    made = {"version": versions.TENSORS, "settings": SETTINGS, "keypoints": OPTIONS, FRAMES_SHA256: "of today"}
+    paths = folder / "tensors/0.parquet", folder / "keypoints/0.videos.parquet"
+    write_parquet(TABLE_SCHEMA.empty_table(), paths[0], made | changes)
+    write_parquet(VIDEOS_SCHEMA.empty_table(), paths[1], {FRAMES_SHA256: frames})
+    return [paths[0]], [paths[1]]
+
+
+def test_tensors_as_asked_for_pass(tmp_path):
+    check_tensors(*shard_tables(tmp_path), SETTINGS, OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"settings": SETTINGS | {"frames": 32}}, "made with tensors.frames 32, but the configuration says 64"),
+        ({"keypoints": {"min_detection_confidence": 0.9}}, "made with keypoints.min_detection_confidence 0.9, but"),
+        ({"version": 1}, "made with tensors.version 1, but"),
+        ({"frames": "older"}, "made of other keypoints than those in"),
+        ({FRAMES_SHA256: None}, "made of other keypoints than those in"),
+    ],
+)
+def test_tensors_of_other_settings_or_keypoints_are_refused(tmp_path, changes, said):
+    with pytest.raises(SignfoldError, match=rf"^{tmp_path}/tensors/0.parquet: {said}"):
+        check_tensors(*shard_tables(tmp_path, **changes), SETTINGS, OPTIONS)

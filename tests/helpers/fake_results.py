@@ -181,6 +181,7 @@ def _manifest(root: Path, index: pd.DataFrame, videos: pd.DataFrame, rng: np.ran
     usable = usable.assign(
         seen_left=left, seen_right=right, imputed_left=1 - left, imputed_right=1 - right, mirrored=False,
         duration_ms=usable["frames"] * 40.0, longest_gap=rng.integers(0, 15, len(usable)).astype(np.int32),
+        first_frame=0, last_frame=usable["frames"] - 1,
     )  # fmt: skip
     usable["row"] = usable.groupby("shard").cumcount().astype(np.int32)
     quality = [
@@ -192,6 +193,8 @@ def _manifest(root: Path, index: pd.DataFrame, videos: pd.DataFrame, rng: np.ran
         "seen_right",
         "longest_gap",
         "mirrored",
+        "first_frame",
+        "last_frame",
         "sha256",
     ]
     for shard, rows in usable.groupby("shard"):

@@ -15,6 +15,7 @@ import pyarrow as pa
 from signfold.core import files, versions
 from signfold.core.settings import Augmentation, ModelSettings, TrainingSettings
 from signfold.core.skeleton import layout
+from signfold.tensors.shards import SHA256
 from signfold.training.task import TrainingPaths, TrainingTask
 from signfold.training.train import train
 
@@ -66,6 +67,7 @@ def example(folder: Path, takes: int = 4, rows: list[dict[str, Any]] | None = No
             "frames": FRAMES,
             "settings": {},
             "version": versions.TENSORS,
+            SHA256: files.file_sha256(path),
         }
         files.write_parquet(pa.table({"sample_id": ids, "sha256": digests}), path.with_suffix(".parquet"), metadata)
         for row, (i, name, digest) in enumerate(zip(mine, ids, digests, strict=True)):
@@ -138,3 +140,11 @@ def rewrite_digests(path: Path, change: Callable[[str], str]) -> None:
     digests = [change(value) for value in table["sha256"].to_pylist()]
     index = table.column_names.index("sha256")
     files.write_parquet(table.set_column(index, "sha256", [digests]), path, files.read_metadata(path))
+
+
+def rewrite_array(path: Path, tensors: np.ndarray) -> None:
+    """Write other tensors into a shard, as its stage would: with their digest in the shard's table."""
+    np.save(path, tensors)
+    table = path.with_suffix(".parquet")
+    metadata = files.read_metadata(table) | {SHA256: files.file_sha256(path)}
+    files.write_parquet(files.read_parquet(table), table, metadata)

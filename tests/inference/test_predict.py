@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,17 @@ import pandas as pd
 import pytest
 import torch
 from scipy.special import softmax
+from tensor_clips import signer
 
 from signfold.core import versions
+from signfold.core.clip import Extraction
 from signfold.core.errors import SignfoldError
 from signfold.core.files import write_json
-from signfold.core.settings import ModelSettings, TensorSettings
+from signfold.core.settings import KeypointSettings, ModelSettings, TensorSettings
 from signfold.core.skeleton import layout
 from signfold.core.tables import write_csv
 from signfold.inference import predict
+from signfold.keypoints.cache import Cache
 from signfold.models.io import build_network, load_model, predict_logits, save_model
 
 LABELS = ("1", "2", "3")
@@ -135,3 +140,44 @@ def test_videos_are_found_in_folders_and_by_name(tmp_path: Path) -> None:
     assert predict.videos_in([tmp_path / "a.mp4"]) == [tmp_path / "a.mp4"]
     with pytest.raises(SignfoldError, match="no videos"):
         predict.videos_in([tmp_path / "notes.txt"])
+
+
+@pytest.mark.parametrize("gone", ["fold-2", "fold-2/bone", "fold-2/joint/seed-1/model.safetensors"])
+def test_a_network_that_is_missing_is_named(tmp_path: Path, gone: str) -> None:
+    folds = ("fold-1", "fold-2", "fold-3")
+    for fold in folds:
+        for stream in ("joint", "bone"):
+            save(tmp_path / "models" / fold / stream / "seed-1", stream=stream)
+    evaluated(tmp_path, [{fold: {"joint": 0.5, "bone": 0.5} for fold in folds}])
+    assert len(predict.load_ensemble(tmp_path).networks) == 3
+    path = tmp_path / "models" / gone
+    path.unlink() if path.is_file() else shutil.rmtree(path)
+    with pytest.raises(SignfoldError, match=rf"^{tmp_path}/models/fold-2/.*/model\.safetensors: no such file, but"):
+        predict.load_ensemble(tmp_path)
+
+
+def test_a_video_that_cannot_be_read_is_a_row_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path / "models" / "fold-1" / "joint" / "seed-1")
+    evaluated(tmp_path, [{"fold-1": {"joint": 1.0}}])
+    monkeypatch.setattr(predict, "extraction_settings", lambda results: KeypointSettings())
+    monkeypatch.setattr(Cache, "extraction", lambda *given: Extraction(signer()))
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    (videos / "a.mp4").symlink_to(videos / "gone.mp4")
+    (videos / "b.mp4").write_bytes(b"any")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    table = predict.predict(tmp_path, [videos, tmp_path / "pipe.mp4"], tmp_path / "out.csv", Cache(tmp_path / "cache"))
+    assert list(table["status"]) == ["ok", "unreadable: a link that leads nowhere", "unreadable: not a regular file"]
+    assert list(table["label"].isin(LABELS)) == [True, False, False]
+    assert (tmp_path / "out.csv").read_text().count("\n") == 4
+
+
+@pytest.mark.parametrize("content", ["", "class_id,items\n0,4\n", 'label,gloss\n"1', "\x00"])
+def test_a_damaged_table_of_classes_is_named(tmp_path: Path, content: str) -> None:
+    save(tmp_path / "models" / "fold-1" / "joint" / "seed-1")
+    evaluated(tmp_path, [{"fold-1": {"joint": 1.0}}])
+    (tmp_path / "classes.csv").write_text(content)
+    with pytest.raises(SignfoldError, match=rf"^{tmp_path}/classes\.csv: damaged, .*; delete it and run again"):
+        predict.load_ensemble(tmp_path)

@@ -16,7 +16,7 @@ from networks import SKELETON, clips, small, stirred
 from signfold.core import versions
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import ModelSettings
-from signfold.models.io import PROVENANCE, load_model, predict_logits, read_model, save_model
+from signfold.models.io import PROVENANCE, content_digest, load_model, predict_logits, read_model, save_model
 from signfold.tensors.streams import masked, stream
 
 TENSORS = {
@@ -42,6 +42,7 @@ def with_metadata(path: Path, **changes: Any) -> None:
     """Rewrite a model's metadata."""
     state, metadata = read_model(path)
     entry = {key: value for key, value in (metadata | changes).items() if value is not None}
+    entry["digest"] = content_digest(state, entry)
     safetensors.torch.save_file(state, path, {"signfold": json.dumps(entry)})
 
 
@@ -92,7 +93,7 @@ def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SignfoldError, match="cannot be read as a model"):
         load_model(tmp_path)
     safetensors.torch.save_file({"weight": torch.zeros(2)}, path)
-    with pytest.raises(SignfoldError, match=r"has no channels, classes, .* in its metadata"):
+    with pytest.raises(SignfoldError, match=r"has no channels, classes, digest, .* in its metadata"):
         load_model(tmp_path)
     saved(tmp_path)
     with_metadata(path, stream=None)
@@ -108,4 +109,52 @@ def test_models_of_another_version_are_refused(tmp_path: Path, changes: dict[str
     saved(tmp_path)
     with_metadata(tmp_path / "model.safetensors", **changes)
     with pytest.raises(SignfoldError, match=r"written by another version of signfold: found .* expected .* train it"):
+        load_model(tmp_path)
+
+
+def test_a_flipped_bit_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    saved(tmp_path)
+    path = tmp_path / "model.safetensors"
+    content, random = path.read_bytes(), np.random.default_rng(0)
+    head = 8 + int.from_bytes(content[:8], "little")
+    places = [*range(8, head, 97), *random.integers(head, len(content), 40), len(content) - 1]
+    for place in places:
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << int(random.integers(8))
+        path.write_bytes(flipped)
+        with pytest.raises(SignfoldError, match=rf"^{path}: "):
+            load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda state: state.popitem(), "Missing key"),
+        (lambda state: state.update(more=torch.zeros(1)), "Unexpected key"),
+        (lambda state: state.update({name: value[None] for name, value in state.items()}), "size mismatch"),
+    ],
+)
+def test_weights_of_another_network_are_refused(tmp_path: Path, change: Any, said: str) -> None:
+    saved(tmp_path)
+    path = tmp_path / "model.safetensors"
+    state, metadata = read_model(path)
+    change(state)
+    metadata["digest"] = content_digest(state, metadata)
+    safetensors.torch.save_file(state, path, {"signfold": json.dumps(metadata)})
+    with pytest.raises(SignfoldError, match=rf"^{path}: damaged, .*{said}.*; delete it and run again"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("said", ["null", "[]", "3"])
+def test_metadata_that_are_no_mapping_are_refused(tmp_path: Path, said: str) -> None:
+    path = tmp_path / "model.safetensors"
+    safetensors.torch.save_file({"weight": torch.zeros(2)}, path, {"signfold": said})
+    with pytest.raises(SignfoldError, match=rf"^{path}: "):
+        load_model(tmp_path)
+
+
+def test_settings_that_are_none_are_refused(tmp_path: Path) -> None:
+    saved(tmp_path)
+    with_metadata(tmp_path / "model.safetensors", model={"network": "aagcn", "width": "wide", "dropout": 0})
+    with pytest.raises(SignfoldError, match=r"model\.safetensors: damaged, .*ModelSettings \(width: found 'wide'"):
         load_model(tmp_path)

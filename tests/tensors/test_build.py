@@ -194,3 +194,33 @@ def test_unknown_channels_and_layouts_are_named() -> None:
         TensorSettings(channels=["x", "w"])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="layout: found 'hands_body_28'"):
         TensorSettings(layout="hands_body_28")
+
+
+def written(folder: Path, clip: Keypoints, **metadata: Any) -> list[Path]:
+    """A shard of one clip and the files that its tensors will have."""
+    files = [folder / name for name in ("k.parquet", "k.videos.parquet", "t.npy", "t.parquet")]
+    folder.mkdir(exist_ok=True)
+    write_shard([ShardClip("a", "digest of a", 1, Extraction(clip))], *files[:2], metadata)
+    return files
+
+
+def test_keypoints_of_other_options_are_refused(tmp_path: Path) -> None:
+    files = written(tmp_path, signer(), options={"min_detection_confidence": 0.5}, max_seconds=60.0)
+    asked = {"min_detection_confidence": 0.5, "max_seconds": 60.0}
+    build_tensors(*files, TensorSettings(), asked)
+    assert read_metadata(files[3])["keypoints"] == asked
+    files[2].unlink()
+    for change in ({"min_detection_confidence": 0.9}, {"max_seconds": 9.0}):
+        key, value = next(iter(change.items()))
+        with pytest.raises(SignfoldError, match=rf"k\.videos\.parquet: made with keypoints\.{key} .* says {value}; "):
+            build_tensors(*files, TensorSettings(), asked | change)
+    assert not files[2].exists()
+
+
+def test_keypoints_replaced_by_older_ones_are_noticed(tmp_path: Path) -> None:
+    files, older = written(tmp_path / "new", signer(seed=1)), written(tmp_path / "old", signer(seed=2))
+    files[0].write_bytes(older[0].read_bytes())
+    with pytest.raises(
+        SignfoldError, match=r"k\.parquet: not the file that was written with .*k\.videos\.parquet; dele"
+    ):
+        build_tensors(*files, TensorSettings())

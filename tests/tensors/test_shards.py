@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,3 +90,58 @@ def test_there_may_be_more_shards_than_files_may_be_open(paths: list[Path], tmp_
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     np.testing.assert_array_equal(rows, np.repeat(np.load(many[0]), len(many), axis=0))
+
+
+DAMAGE = {
+    "empty": lambda content: b"",
+    "a part of the header": lambda content: content[:40],
+    "half": lambda content: content[: len(content) // 2],
+    "text": lambda content: b"no array" * 100,
+    "another type": lambda content: content.replace(b"<f4", b"<i4"),
+    "other axes": lambda content: content.replace(b"(2, 9, 64, 27)", b"(2, 64, 9, 27)"),
+}
+
+
+@pytest.mark.parametrize("change", DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_damaged_array_is_one_sentence_with_the_files_name(paths: list[Path], change: Any) -> None:
+    content = paths[0].read_bytes()
+    assert change(content) != content
+    paths[0].write_bytes(change(content))
+    asked = samples(("a", "0", 0))
+    for use in (lambda shards: shards.read(asked.shard, asked.row), lambda shards: shards.verify()):
+        with pytest.raises(SignfoldError, match=rf"^{paths[0]}: damaged, .*; delete it and run again$"):
+            use(Shards(paths))
+
+
+def test_arrays_that_changed_places_are_an_error(paths: list[Path]) -> None:
+    first, second = (path.read_bytes() for path in paths)
+    paths[0].write_bytes(second)
+    paths[1].write_bytes(first)
+    with pytest.raises(SignfoldError, match=rf"^{paths[0]}: damaged, .*not the array that was written with 0\.parquet"):
+        Shards(paths).verify()
+
+
+def test_a_flipped_bit_of_an_array_is_an_error(paths: list[Path]) -> None:
+    assert Shards(paths).verify().keys() == {"0", "1"}
+    content, random = paths[1].read_bytes(), np.random.default_rng(0)
+    for place in random.integers(0, len(content), 30):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << int(random.integers(8))
+        paths[1].write_bytes(flipped)
+        with pytest.raises(SignfoldError, match=rf"^{paths[1]}: damaged, "):
+            Shards(paths).verify()
+
+
+def test_an_array_that_is_absent_is_named(paths: list[Path]) -> None:
+    paths[1].unlink()
+    asked = samples(("c", "1", 0))
+    for use in (lambda shards: shards.read(asked.shard, asked.row), lambda shards: shards.verify()):
+        with pytest.raises(SignfoldError, match=rf"^{paths[1]}: no such file; run the stage that makes it"):
+            use(Shards(paths))
+
+
+def test_a_table_without_what_is_needed_is_named(paths: list[Path]) -> None:
+    table = paths[0].with_suffix(".parquet")
+    files.write_parquet(files.read_parquet(table), table, {"layout": "hands_body_27"})
+    with pytest.raises(SignfoldError, match=rf"^{table}: damaged, .*has no channels, frames, .* in its metadata"):
+        Shards(paths)

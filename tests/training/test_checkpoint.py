@@ -11,14 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from training_data import Example, example, run, task, weights
+from training_data import Example, example, rewrite_array, run, task, weights
 
+from signfold.core import files
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import Augmentation, ModelSettings, TrainingSettings
+from signfold.tensors.shards import Shards
 from signfold.training import checkpoint
 from signfold.training import train as training
+from signfold.training.task import TrainingTask
 
 MOMENTS = [("before a step", 2), ("before a step", 6), ("after a step", 4), ("after a step", 9), ("in a checkpoint", 3)]
 
@@ -134,8 +138,12 @@ def test_a_broken_checkpoint_is_not_resumed(tmp_path: Path) -> None:
 
 
 def test_the_digest_depends_on_all_that_the_weights_depend_on(tmp_path: Path) -> None:
-    given, tensors = example(tmp_path), {"frames": 8}
-    digests = [checkpoint.run_digest(each, given.paths(), tensors) for each in (task(), replace(task(), dataset="x"))]
+    given = example(tmp_path)
+
+    def found(asked: TrainingTask | None = None, **changes: Any) -> str:
+        return checkpoint.run_digest(asked or task(), given.paths(**changes), Shards(given.tensors))
+
+    digests = [found(), found(replace(task(), dataset="x"))]
     assert digests[0] == digests[1], "the name of the dataset changes nothing"
     changes: list[dict[str, Any]] = [
         {"training": TrainingSettings(epochs=9)},
@@ -144,13 +152,28 @@ def test_the_digest_depends_on_all_that_the_weights_depend_on(tmp_path: Path) ->
         {"stream": "bone"},
         {"seed": 1},
     ]
-    digests += [checkpoint.run_digest(task(**change), given.paths(), tensors) for change in changes]
-    digests.append(checkpoint.run_digest(task(), given.paths(), {"frames": 9}))
-    digests.append(checkpoint.run_digest(task(), given.paths(initial=given.audit), tensors))
-    for path in (given.fold, given.tensors[1]):
-        path.write_bytes(path.read_bytes() + b" ")
-        digests.append(checkpoint.run_digest(task(), given.paths(), tensors))
+    digests += [found(task(**change)) for change in changes]
+    digests.append(found(initial=given.audit))
+    given.fold.write_bytes(given.fold.read_bytes() + b" ")
+    digests.append(found())
+    rewrite_array(given.tensors[1], np.load(given.tensors[1]) + 1)
+    digests.append(found())
+    for path in given.tensors:
+        table = path.with_suffix(".parquet")
+        files.write_parquet(files.read_parquet(table), table, files.read_metadata(table) | {"settings": {"x": 1}})
+    digests.append(found())
     assert len(set(digests)) == len(digests) - 1
+
+
+@pytest.mark.parametrize("bit", [5, 8 * 100 + 3, -3])
+def test_a_flipped_bit_of_a_tensor_stops_the_training(tmp_path: Path, bit: int) -> None:
+    given = example(tmp_path)
+    content = bytearray(given.tensors[1].read_bytes())
+    content[bit // 8] ^= 1 << bit % 8
+    given.tensors[1].write_bytes(content)
+    with pytest.raises(SignfoldError, match=r"tensors/0001\.npy: damaged, .*; delete it and run again"):
+        run(given)
+    assert not given.out.exists()
 
 
 def test_a_checkpoint_is_written_about_once_a_minute_and_at_the_end_of_each_epoch(

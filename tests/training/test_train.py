@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
-from training_data import SHORT, edit, example, run, task, weights
+from training_data import SHORT, edit, example, rewrite_array, run, task, weights
 
 from signfold.core import files
 from signfold.core.errors import SignfoldError
@@ -85,7 +85,7 @@ def test_loss_that_is_not_finite_names_the_samples(tmp_path: Path) -> None:
     given = example(tmp_path)
     tensors = np.load(given.tensors[0])
     tensors[0] = np.inf
-    np.save(given.tensors[0], tensors)
+    rewrite_array(given.tensors[0], tensors)
     still = Augmentation(rotation_deg=0, scale=0, shear=0, noise=0, time_warp=0)
     with pytest.raises(SignfoldError, match=r"not finite in epoch 1, step \d.*ann/0-0"):
         run(given, TrainingSettings(epochs=1, batch_size=8), augmentation=still)

@@ -176,6 +176,24 @@ def test_a_changed_tensor_key_extracts_nothing(done: Path) -> None:
     assert "keypoints" not in plan
 
 
+def test_settings_come_from_the_files_where_snakemakes_records_are_lost(done: Path) -> None:
+    """Keypoints made with 0.5 are never reported as made with 0.9, and no stage goes on from them."""
+    shutil.rmtree(done / ".snakemake")
+    asked = ("--config", "keypoints={min_detection_confidence: 0.9}")
+    (done / REPORT).unlink()
+    snakemake(done, REPORT, *asked)
+    page = (done / REPORT).read_text(encoding="utf-8")
+    assert "min_detection_confidence: 0.5" in page
+    assert "min_detection_confidence: 0.9" not in page
+    assert "keypoints.min_detection_confidence: these results were made with 0.5" in page
+    for path in (done / "results/demo/tensors").glob("*"):
+        path.unlink()
+    shutil.rmtree(done / ".snakemake")
+    said = snakemake(done, REPORT, *asked, check=False)
+    assert "made with keypoints.min_detection_confidence 0.5, but the configuration says 0.9; delete" in said
+    assert "Traceback (most recent call last)" not in said
+
+
 def test_a_changed_gloss_only_redoes_what_shows_it(done: Path) -> None:
     glossed = {"demo": CONFIG["datasets"]["demo"] | {"glosses": {"names": {1: "good day"}}}}
     configure(done, CONFIG | {"datasets": glossed})

@@ -20,6 +20,7 @@ rule tensors:
         runtime=growing(60),
     params:
         tensors=settings("tensors"),
+        keypoints=of_dataset(lambda dataset: dataset.keypoint_options),
         version=versions.TENSORS,
     script:
         "../scripts/tensors.py"

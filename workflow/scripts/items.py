@@ -11,6 +11,12 @@ with job(snakemake.log[0], snakemake.threads):
     from signfold.dataset.index_table import index_table
 
     dataset = Project(snakemake.config)[snakemake.wildcards.dataset]
+    manifest.check_tensors(
+        [Path(path) for path in snakemake.input.tensors],
+        [Path(path) for path in snakemake.input.videos],
+        dataset.section("tensors"),
+        dataset.keypoint_options,
+    )
     manifest.build_items(
         index_table(dataset.index, shards=1).to_pandas(),
         [Path(path) for path in snakemake.input.tensors],

@@ -14,4 +14,5 @@ with job(snakemake.log[0], snakemake.threads):
         Path(snakemake.output.tensors),
         Path(snakemake.output.table),
         TensorSettings(**snakemake.params.tensors),
+        snakemake.params.keypoints,
     )

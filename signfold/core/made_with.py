@@ -1,0 +1,65 @@
+"""What a file was made with, as its metadata say, beside what the configuration asks for.
+
+Snakemake reruns what a changed setting concerns only as long as its records in `.snakemake` are there. The files
+themselves know better.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from signfold.core.errors import SignfoldError
+
+# Key of a shard's list of videos: the SHA-256 of the file with their frames. Tensors keep that of their keypoints.
+FRAMES_SHA256 = "frames_sha256"
+
+
+def keypoint_options(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that a shard's keypoints were extracted or imported with, by its metadata."""
+    options = dict(metadata.get("options") or {})
+    return options | ({"max_seconds": metadata["max_seconds"]} if "max_seconds" in metadata else {})
+
+
+def differences(made: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the options that a file has otherwise than asked for, or lacks: (found, asked) by name."""
+    made, asked = _plain(made), _plain(asked)
+    return {key: (made.get(key), asked[key]) for key in asked if made.get(key) != asked[key]}
+
+
+def check_made_with(path: str | Path, made: Mapping[str, Any], asked: Mapping[str, Any], section: str) -> None:
+    """Check that a file was made with the options that the configuration asks for.
+
+    Parameters
+    ----------
+    path
+        The file.
+    made
+        Options in its metadata.
+    asked
+        Options in the configuration; others of the file are passed over.
+    section
+        Section of the configuration, such as `keypoints`.
+
+    Raises
+    ------
+    SignfoldError
+        If an option differs.
+    """
+    for key, (found, wanted) in differences(made, asked).items():
+        raise SignfoldError(
+            f"{path}: made with {section}.{key} {_shown(found)}, but the configuration says {_shown(wanted)}; delete "
+            f"the file and run again, or set {section}.{key} to {_shown(found)}"
+        )
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as they come back from JSON: lists for tuples."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(values), default=str))
+    return plain
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
