@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help setup demo test test-slurm bench-keypoints bench-training bench-imputation bench-scale config mutation lint lock
+.PHONY: help setup demo test test-slurm torture bench-keypoints bench-training bench-imputation bench-scale config mutation lint lock
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ test: setup ## run the tests
 
 test-slurm: setup ## run the demo, and much that goes wrong, on a SLURM of one node (needs slurm-wlm and munge)
 	@$(BIN)/python -m pytest tests/slurm/on_slurm.py
+
+torture: setup ## inject faults into the workflow and say which it held (ten minutes; make torture FAULTS="--faults 100 --seed 1")
+	@$(BIN)/python tests/torture/run.py $(FAULTS)
 
 bench-keypoints: setup ## measure extraction beside the models alone and the plain way (half an hour)
 	@$(BIN)/python benchmarks/keypoints.py 2>/dev/null

@@ -49,7 +49,7 @@ def extract_shard(
         Options of the extraction.
     more_tries
         Whether the job will be tried again with more memory: a video that killed its extraction then stops the job,
-        after all others; otherwise it is set aside.
+        after all others; otherwise it is set aside. Within a job, each has two tries.
 
     Raises
     ------
@@ -63,6 +63,8 @@ def extract_shard(
             try:
                 sha256, size = file_digest(sample.path)
                 found = cache.extraction(sample.path, sha256, extractor)
+                if found.status == CRASHED:  # others may have had the memory: once more, in a new process
+                    found = cache.extraction(sample.path, sha256, extractor)
             except CannotWrite:
                 raise  # so it would be for each video that follows
             except (OSError, SignfoldError) as error:

@@ -100,6 +100,22 @@ def test_a_crash_is_not_kept_and_does_not_stop_its_shard(
     assert pq.read_table(tmp_path / "0.videos.parquet")["status"].to_pylist() == ["no_person"] * 3
 
 
+def test_a_video_whose_extraction_is_killed_once_is_not_set_aside(
+    tmp_path: Path, write_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where another process had taken the memory."""
+    path, tries, extract = write_video(tmp_path / "a.mp4"), [], Isolated.extract
+
+    def dies_at_first(self: Isolated, video: Path) -> object:
+        tries.append(video)
+        return isolated._crashed("a test") if len(tries) == 1 else extract(self, video)
+
+    monkeypatch.setattr(Isolated, "extract", dies_at_first)
+    samples, out = [Sample("a", str(path), "hello")], tmp_path / "0.videos.parquet"
+    extract_shard(samples, tmp_path / "0.parquet", out, Cache(tmp_path / "cache"), KeypointSettings())
+    assert pq.read_table(out)["status"].to_pylist() == ["no_person"]
+
+
 def test_the_child_ends_with_its_parent(tmp_path: Path, write_video: Callable[..., Path]) -> None:
     path = write_video(tmp_path / "a.mp4", frames=2000)
     code = (
