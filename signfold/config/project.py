@@ -41,8 +41,8 @@ class Dataset:
 
     @cached_property
     def source(self) -> dict[str, Any]:
-        """How the dataset is read: its preset with its own keys over it."""
-        return dataset_of(self.config, self.name)
+        """How the dataset is read: its preset with its own keys over it, but for its settings."""
+        return {key: value for key, value in dataset_of(self.config, self.name).items() if key != "settings"}
 
     @cached_property
     def settings(self) -> Settings:

@@ -91,6 +91,7 @@ class Holistic:
             return Extraction(empty_keypoints(), "unreadable", str(error))
 
     def _track(self, opened: video.Video, frame_done: Callable[[], None]) -> Extraction:
+        model_digests()  # says what to install where MediaPipe is missing
         # Loaded here: the process that waits for the extraction, and readers of the cache, need no MediaPipe.
         from signfold.keypoints import holistic_graph
 

@@ -36,7 +36,7 @@ def test_every_command_explains_itself(command: str) -> None:
 def test_show_prints_where_the_report_is_and_its_headline(tmp_path: Path) -> None:
     (tmp_path / "evaluation").mkdir()
     metrics = {"top1": {"value": 0.8125, "low": 0.7, "high": 0.9}, "protocol": "9 signers, 9 folds"}
-    metrics["interval"] = {"confidence": 0.95}
+    metrics |= {"interval": {"confidence": 0.95}, "folds": ["fold-1"], "streams": ["joint"], "seeds": {"count": 1}}
     (tmp_path / "evaluation" / "metrics.json").write_text(json.dumps(metrics))
     code, said = run("show", str(tmp_path))
     assert code == 0

@@ -11,7 +11,7 @@ from signfold.core.files import read_json, read_metadata, read_parquet, write_js
 from signfold.core.made_with import FRAMES_SHA256
 from signfold.report.made_with import made_with, replaced
 from signfold.report.page import build
-from signfold.report.results import Results
+from signfold.report.results import Results, Run
 
 ASKED = {
     "keypoints": {"min_detection_confidence": 0.9, "max_seconds": 60.0, "on_bad_video": "skip"},
@@ -64,7 +64,7 @@ def test_trainings_and_folds_are_asked_too(results: Path) -> None:
 
 
 def test_the_page_states_the_files_threshold_and_the_difference(results: Path, tmp_path: Path) -> None:
-    build(results, tmp_path / "report.html", "mine", ASKED, {}, "snakemake")
+    build(Results(results), tmp_path / "report.html", Run("mine", ASKED, {}, "snakemake"))
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "min_detection_confidence: 0.5" in page
     assert "min_detection_confidence: 0.9" not in page

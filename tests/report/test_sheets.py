@@ -17,7 +17,8 @@ from views import SIZE, person
 
 from signfold import report
 from signfold.core.clip import to_table
-from signfold.core.files import read_parquet, write_parquet
+from signfold.core.files import file_sha256, read_parquet, write_parquet
+from signfold.core.made_with import FRAMES_SHA256
 from signfold.report.results import Results
 from signfold.report.sheets import WIDTH, sheets
 
@@ -42,8 +43,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rewrite(root / "index.parquet", lambda table: table.assign(path=str(root / "a.mp4")))
     for videos in root.glob("keypoints/*.videos.parquet"):
         names = read_parquet(videos)["sample_id"].to_pylist()
-        frames = pa.concat_tables([to_table(name, person()) for name in names])
-        write_parquet(frames, videos.with_name(videos.name.replace(".videos", "")))
+        frames = videos.with_name(videos.name.replace(".videos", ""))
+        write_parquet(pa.concat_tables([to_table(name, person()) for name in names]), frames)
+        write_parquet(read_parquet(videos), videos, {FRAMES_SHA256: file_sha256(frames)})
     return root
 
 

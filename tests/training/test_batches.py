@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from training_data import CHANNELS, LAYOUT, example
 
+from signfold.core.errors import SignfoldError
 from signfold.core.settings import STREAMS, Augmentation
 from signfold.folds.roles import Samples, read_fold
 from signfold.tensors.shards import Shards
@@ -87,5 +88,5 @@ def test_training_batches_are_varied_and_others_are_not(tmp_path: Path) -> None:
 def test_an_error_while_loading_is_not_swallowed(tmp_path: Path) -> None:
     shards, samples = parts(tmp_path)
     (tmp_path / "tensors" / f"{samples.shard[-1]}.npy").unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(SignfoldError, match="no such file"):
         list(load_batches(shards, samples, in_order(len(samples), 4), "joint"))

@@ -84,6 +84,9 @@ def folder(tmp_path: Path) -> Path:
     metrics = {
         "top1": {"value": 0.5, "low": 0.25, "high": 0.75},
         "interval": {"confidence": 0.95},
+        "folds": ["fold-1"],
+        "streams": ["joint"],
+        "seeds": {"count": 1},
         "protocol": "3 folds",
     }
     files.write_json(tmp_path / "results/demo/evaluation/metrics.json", metrics)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -85,8 +86,8 @@ def test_a_page_of_the_report_is_in_the_wheel(environment: Path) -> None:
     assert run(environment, environment / "venv/bin/python", "-c", code).split() == shipped
 
 
-def test_without_mediapipe_one_line_says_what_to_install(environment: Path) -> None:
-    (environment / "clip.mp4").touch()
+def test_without_mediapipe_one_line_says_what_to_install(environment: Path, write_video: Callable[..., Path]) -> None:
+    write_video(environment / "clip.mp4")
     code = (
         "import sys; sys.modules['mediapipe'] = None\nfrom signfold.cli.main import main\n"
         "try:\n    main(['view', 'clip.mp4', '-o', 'sheet.png'])\n"
