@@ -1,4 +1,4 @@
-"""How the workflow bears many videos: ours (256 shards) beside one job for each video (`shards: 0`).
+"""Cost of many videos: ours (256 shards) beside one job for each video (`shards: 0`).
 
     python benchmarks/scale.py --sizes 1000 10000 40000 --per-video-sizes 1000 10000
 

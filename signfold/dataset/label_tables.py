@@ -149,7 +149,7 @@ def _records(
     Of the `optional` columns those that are in the header are taken too.
     """
     text = _text(file)
-    reader = csv.reader(io.StringIO(text, newline=""), dialect=_dialect(text))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     try:
         header = [] if any(isinstance(column, int) for column in columns.values()) else next(reader, [])
         header = [name.strip() for name in header]
@@ -182,14 +182,9 @@ def _text(file: Path) -> str:
     return text
 
 
-def _dialect(text: str) -> type[csv.Dialect]:
-    """Tell comma, semicolon and tab apart by the first line."""
-    first = text.split("\n", 1)[0]
-
-    class Found(csv.excel):
-        delimiter = max(",;\t", key=first.count)
-
-    return Found
+def _delimiter(text: str) -> str:
+    """Return the delimiter of a CSV, comma, semicolon or tab: the most frequent in the first line."""
+    return max(",;\t", key=text.split("\n", 1)[0].count)
 
 
 def _named(header: Sequence[str], column: str) -> int | None:
