@@ -76,14 +76,12 @@ def _suffix(name: str) -> str:
 
 
 def shard_of(sample_id: str, shards: int) -> str:
-    """Return the name of a sample's shard: a hash of its id modulo `shards`, or the hash itself if that is 0.
+    """Return the name of a sample's shard: a hash of its id modulo `shards`.
 
     It depends on nothing else, so that adding a video touches one shard.
     """
-    index_digest = hashlib.sha256(sample_id.encode()).hexdigest()
-    if shards == 0:
-        return index_digest[:16]
-    return f"{int(index_digest[:16], 16) % shards:0{len(str(shards - 1))}d}"
+    digest = hashlib.sha256(sample_id.encode()).hexdigest()
+    return f"{int(digest[:16], 16) % shards:0{len(str(shards - 1))}d}"
 
 
 def _listing(root: Path, dataset: Mapping[str, Any]) -> Listing:
