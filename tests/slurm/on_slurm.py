@@ -155,6 +155,14 @@ class Watch:
         return len(self.written)
 
 
+def suspend_extraction(folder: Path) -> None:
+    """Stop the processes that extract: a signal through SLURM reaches the batch script alone."""
+    for process in psutil.process_iter(["cwd", "cmdline"]):
+        words = " ".join(process.info["cmdline"] or ())
+        if process.info["cwd"] == str(folder) and ("keypoints.py" in words or "keypoints.isolated" in words):
+            process.suspend()
+
+
 def test_what_befalls_jobs_costs_no_extraction_twice(
     cluster: Cluster, start: Start, local: Path, tmp_path: Path
 ) -> None:
@@ -184,7 +192,7 @@ def test_what_befalls_jobs_costs_no_extraction_twice(
     # An extraction that hangs is ended when its time is over, here in a second.
     another_video()
     hanging = jobs("running")
-    cluster.command("scancel", "--full", "--signal=STOP", *hanging)
+    suspend_extraction(folder)
     cluster.command("scontrol", "update", f"jobid={hanging[0]}", "EndTime=now+1")
     second = subprocess.run(
         [*COMMAND, "--cores", "1", *target], cwd=folder, capture_output=True, text=True, check=False
@@ -239,6 +247,8 @@ def test_a_training_that_slurm_queues_again_ends_with_the_same_weights(
             cluster.command("scontrol", "update", f"jobid={training}", "StartTime=now")
         finish(snakemake, folder)
         weights.append((folder / model).read_bytes())
-    went_on = re.search(r"resuming at epoch (\d+)", (folder / "results/demo/logs/train/fold-1/joint.log").read_text())
+    went_on = re.search(
+        r"resuming at epoch (\d+)", (folder / "results/demo/logs/train/fold-1/joint/seed-1.log").read_text()
+    )
     assert went_on and int(went_on[1]) > 10, "it did not go on, it began again"
     assert weights[0] == weights[1]
