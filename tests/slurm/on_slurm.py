@@ -247,8 +247,7 @@ def test_a_training_that_slurm_queues_again_ends_with_the_same_weights(
             cluster.command("scontrol", "update", f"jobid={training}", "StartTime=now")
         finish(snakemake, folder)
         weights.append((folder / model).read_bytes())
-    went_on = re.search(
-        r"resuming at epoch (\d+)", (folder / "results/demo/logs/train/fold-1/joint/seed-1.log").read_text()
-    )
+    log = folder / "results/demo/logs/train/fold-1/joint/seed-1.log"
+    went_on = re.search(r"resuming at epoch (\d+)", log.read_text())
     assert went_on and int(went_on[1]) > 10, "it did not go on, it began again"
     assert weights[0] == weights[1]
