@@ -28,7 +28,7 @@ def check_config(config: Mapping[str, Any]) -> None:
     Parameters
     ----------
     config
-        As read from YAML.
+        Whole configuration, as a mapping read from YAML.
 
     Raises
     ------

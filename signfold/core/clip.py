@@ -308,7 +308,7 @@ def read_clips(frames_file: str | Path) -> Iterator[tuple[str, Keypoints]]:
     Raises
     ------
     SignfoldError
-        As in `read_shard`.
+        If a file is absent, damaged or of another run, or a usable clip has no frames (see `read_shard`).
     """
     for clip in read_shard(frames_file, Path(frames_file).with_suffix(".videos.parquet")):
         if len(clip.keypoints):

@@ -108,7 +108,7 @@ def spread(folds: pd.DataFrame, signers: pd.DataFrame) -> dict[str, Any]:
     Parameters
     ----------
     folds, signers
-        As `per_fold` and `per_signer` return them.
+        Tables that `per_fold` and `per_signer` return.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The faults: each changes something in the world, yields for a run that is judged, and restores what only it can mend.
+"""Faults: each changes files, limits or processes, yields for a run that is judged, and restores what no rerun can.
 
 What a fault yields is what the run must tell, a file's name, where it must; and a run that it has started itself.
 The dataset is put back afterwards by the caller.
