@@ -23,9 +23,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 
+from signfold.core.text import counted, duration
 from snakemake_logger_plugin_signfold.messages import AGAIN, CHATTER, KILLED, last_words, plain
 from snakemake_logger_plugin_signfold.reasons import Reasons
-from snakemake_logger_plugin_signfold.stages import Board, duration
+from snakemake_logger_plugin_signfold.stages import Board
 
 # Warnings of a stage that are shown; the rest is counted.
 SHOWN = 3
@@ -220,11 +221,6 @@ class LogHandler(LogHandlerBase):
             from signfold.core.results import ResultsFolder
 
             self.say("\n".join(ResultsFolder(Path(self.report).parent).headline()))
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number with what it counts."""
-    return f"{number:,} {what}" + ("s" if number != 1 else "")
 
 
 def snakemakes_own(common: Any) -> logging.Handler:

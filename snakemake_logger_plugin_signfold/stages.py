@@ -194,15 +194,3 @@ class Board:
                 return Counter()
             self._sizes[dataset] = Counter(table["shard"].to_pylist())
         return self._sizes[dataset]
-
-
-def duration(seconds: float) -> str:
-    """Return a duration for people: `35 s`, `4 min`, `2 h 10 min`, `3 d 4 h`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes and minutes < 10 else f"{minutes} min" if minutes else f"{rest} s"

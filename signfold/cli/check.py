@@ -15,6 +15,7 @@ from signfold.config.load import merged, read_config, resolved
 from signfold.config.project import Dataset, Project
 from signfold.config.yaml_file import read_yaml
 from signfold.core.errors import SignfoldError
+from signfold.core.text import counted
 from signfold.dataset import spelling
 from signfold.dataset.index import reasons
 from signfold.dataset.listing import text_in_place_of_video
@@ -56,7 +57,7 @@ def check(files: Sequence[Path], name: str | None = None) -> list[str]:
         ("left out", _first(reasons(dataset.index.excluded))),
         ("cannot be read", _first(unreadable(dataset))),
         ("folds: clips and signers of each role", roles(dataset)),
-        ("cannot be learnt", unlearnable(dataset)),
+        ("cannot be learnt", unlearnable_lines(dataset)),
         ("spelt in several ways", spellings(dataset)),
         ("written to", written(dataset)),
     ]:
@@ -119,12 +120,12 @@ def _people(clips: pd.DataFrame) -> str:
     return f"{len(clips)} ({listed})" if names else str(len(clips))
 
 
-def unlearnable(dataset: Dataset) -> list[str]:
+def unlearnable_lines(dataset: Dataset) -> list[str]:
     """Return the classes that are tested and never learnt."""
     lines = []
     for why, labels in overview.unlearnable(dataset).items():
         listed = ", ".join(_first(sorted(labels, key=natural)))
-        lines.append(f"{overview.counted(len(labels), 'class', 'classes')} with {why}: {listed}")
+        lines.append(f"{counted(len(labels), 'class', 'classes')} with {why}: {listed}")
     return lines
 
 

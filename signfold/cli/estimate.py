@@ -22,6 +22,7 @@ from signfold.core.settings import (
     TrainingSettings,
 )
 from signfold.core.skeleton import layout
+from signfold.core.text import duration
 from signfold.dataset import index
 from signfold.folds.names import count_groups, fold_names
 from signfold.keypoints.extract import holistic_of
@@ -83,7 +84,7 @@ class Plan:
     device: str
 
 
-def spread(samples: Sequence[index.Sample], count: int) -> list[index.Sample]:
+def spread_by_size(samples: Sequence[index.Sample], count: int) -> list[index.Sample]:
     """Return `count` samples from the smallest video to the largest, in the middles of as many equal parts."""
     by_size = sorted(samples, key=lambda sample: (Path(sample.path).stat().st_size, sample.sample_id))
     count = min(count, len(by_size))
@@ -141,7 +142,7 @@ def step_seconds(
     return clock() - start
 
 
-def training(settings: Settings, found: index.Index, device: torch.device) -> tuple[float, int]:
+def training_seconds(settings: Settings, found: index.Index, device: torch.device) -> tuple[float, int]:
     """Return the seconds that all networks take one after the other, and how many there are.
 
     An upper bound of the items: every video but a fold's test part, as though none were held apart for validation.
@@ -185,11 +186,11 @@ def plan(file: str | Path | None, name: str | None = None, sample: int = 5) -> P
         raise SignfoldError(f"datasets.{name}: its videos are yet to be drawn; run `snakemake` up to the index first")
     extractor = holistic_of(settings.keypoints)
     # The first clip pays for reading the models.
-    chosen = spread(found.samples, sample)
+    chosen = spread_by_size(found.samples, sample)
     probe(chosen[0], extractor)
     probes = [probe(one, extractor) for one in chosen]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    seconds, networks = training(settings, found, device)
+    seconds, networks = training_seconds(settings, found, device)
     tensors = settings.tensors
     values = len(tensors.channels) * tensors.frames * len(layout(tensors.layout).joints)
     return Plan(
@@ -204,15 +205,7 @@ def plan(file: str | Path | None, name: str | None = None, sample: int = 5) -> P
     )
 
 
-def duration(seconds: float) -> str:
-    """Return a time in the unit that fits: 50 s, 12 min, 3.5 h, 2.1 days."""
-    for unit, size, most in (("s", 1, 90), ("min", 60, 5400), ("h", 3600, 172_800)):
-        if seconds < most:
-            return f"{seconds / size:.{int(unit == 'h')}f} {unit}"
-    return f"{seconds / 86_400:.1f} days"
-
-
-def describe(found: Plan, workers: int) -> str:
+def plan_lines(found: Plan, workers: int) -> str:
     """Return the lines of a plan for a number of parallel workers."""
     seconds, off = found.seconds
     return "\n".join(

@@ -197,7 +197,7 @@ def plan(config: Path | None, dataset: str | None, sample: int, workers: int) ->
     """Estimate time and disk space of a run from a few clips; CONFIG is the file of snakemake's --configfile."""
     from signfold.cli import estimate as planning
 
-    click.echo(planning.describe(planning.plan(config, dataset, sample), workers))
+    click.echo(planning.plan_lines(planning.plan(config, dataset, sample), workers))
 
 
 @main.command()

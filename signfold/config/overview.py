@@ -10,6 +10,7 @@ from signfold.config.advice import check_dataset_is_named, overruled
 from signfold.config.project import Dataset, Project
 from signfold.config.targets import wanted
 from signfold.core.errors import SignfoldError
+from signfold.core.text import counted
 from signfold.dataset.index import Sample, reasons
 
 _NONE_VALIDATES = "folds: {val_fraction: 0}"
@@ -186,8 +187,3 @@ def _in_one_group(samples: Iterable[Sample], by_signer: bool) -> set[str]:
             if first.setdefault(sample.label, group) != group:
                 several.add(sample.label)
     return first.keys() - several
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """Return "1 video" or "2,000 videos"."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -27,7 +27,7 @@ def visible(environment: Mapping[str, str]) -> list[str] | None:
     return names[: invalid[0]] if invalid else names
 
 
-def count(devices: Path = Path("/dev"), environment: Mapping[str, str] = os.environ) -> int:
+def count_devices(devices: Path = Path("/dev"), environment: Mapping[str, str] = os.environ) -> int:
     """Return the number of NVIDIA devices that processes may use, without loading a library.
 
     Parameters

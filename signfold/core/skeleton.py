@@ -31,7 +31,7 @@ FINGERS = ("thumb", "index_finger", "middle_finger", "ring_finger", "pinky")
 JOINTS = tuple(POSE) + tuple(f"{side}_hand_{joint}" for side in SIDES for joint in HAND)
 
 
-def mirrored(name: str) -> str:
+def other_side(name: str) -> str:
     """Return the name of the joint on the other side of the body (`nose` is its own)."""
     swap = {"left": "right", "right": "left"}
     return "_".join(swap.get(word, word) for word in name.split("_"))
@@ -68,7 +68,7 @@ class Layout:
     @cached_property
     def mirror(self) -> tuple[int, ...]:
         """For each joint the index of its counterpart on the other side; its own index where there is none."""
-        names = [mirrored(name) if mirrored(name) in self.joints else name for name in self.joints]
+        names = [other_side(name) if other_side(name) in self.joints else name for name in self.joints]
         return tuple(self.joints.index(name) for name in names)
 
     def hand(self, side: str) -> tuple[int, ...]:

@@ -182,7 +182,7 @@ def manifest(clips: pd.DataFrame, settings: ManifestSettings, seed: int) -> pd.D
     settings
         How classes are evened out.
     seed
-        Of the choice of copies.
+        Random seed of the choice of copies.
     """
     items = numbered(clips).assign(source_id=clips["sample_id"], copy=0, weight=1.0)
     if settings.balance == "copies":
@@ -214,7 +214,7 @@ def build_items(
     settings
         What becomes an item.
     seed
-        Of the choice of copies.
+        Random seed of the choice of copies.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from signfold.core import versions
 from signfold.core.files import write_parquet
-from signfold.evaluation.features import BLOCK, Floats, Ints, features, few_of_each, hands, take, without_copies
+from signfold.evaluation.features import BLOCK, Floats, Ints, features, few_of_each, hand_series, subset, without_copies
 from signfold.folds.roles import Fold, Samples, read_fold
 from signfold.tensors.shards import Shards
 
@@ -91,13 +91,13 @@ def answers(fold: Fold, shards: Shards, seed: int) -> Iterator[Answers]:
     train, test = without_copies(fold.roles["train"]), fold.roles["test"]
     yield Answers("majority", np.full(len(test), majority_class(train.class_id)))
 
-    some = take(train, few_of_each(train.class_id, MOST_CLIPS, seed))
+    some = subset(train, few_of_each(train.class_id, MOST_CLIPS, seed))
     scaler = StandardScaler()
     seen = scaler.fit_transform(features(shards, some))
     asked = scaler.transform(features(shards, test))
     yield Answers("nearest centroid", nearest_centroid(seen, some.class_id, asked))
 
-    near = take(train, few_of_each(train.class_id, max(1, MOST_PAIRS // len(test)), seed))
+    near = subset(train, few_of_each(train.class_id, max(1, MOST_PAIRS // len(test)), seed))
     left_out = "" if len(near) == len(train) else f"{len(near)} of {len(train)} training clips"
     yield Answers("1-NN (DTW of hands)", nearest_neighbour(shards, near, test), left_out)
 
@@ -135,7 +135,7 @@ def choose_penalty(seen: Floats, truth: Ints, val: Floats, val_truth: Ints) -> f
 
 def nearest_neighbour(shards: Shards, train: Samples, test: Samples) -> Ints:
     """Return the class of the nearest training clip, by dynamic time warping of both hands (dtaidistance)."""
-    references, series = hands(shards, train), hands(shards, test)
+    references, series = hand_series(shards, train), hand_series(shards, test)
     found = []
     for start in range(0, len(test), BLOCK):
         part = series[start : start + BLOCK]

@@ -23,10 +23,10 @@ Ints = NDArray[np.int64]
 
 def without_copies(samples: Samples) -> Samples:
     """Return the samples that are no copy of another."""
-    return take(samples, samples.sample_id == samples.source_id)
+    return subset(samples, samples.sample_id == samples.source_id)
 
 
-def take(samples: Samples, index: NDArray) -> Samples:
+def subset(samples: Samples, index: NDArray) -> Samples:
     """Return the samples at `index` (positions or a mask)."""
     return Samples(**{name: values[index] for name, values in vars(samples).items()})
 
@@ -63,7 +63,7 @@ def features(shards: Shards, samples: Samples) -> Floats:
     return np.concatenate([np.empty((0, width), np.float32), *(block.reshape(-1, width) for block in blocks)])
 
 
-def hands(shards: Shards, samples: Samples) -> NDArray[np.float64]:
+def hand_series(shards: Shards, samples: Samples) -> NDArray[np.float64]:
     """Return the hands' joints of clips as series (N, WARPED, D)."""
     own = [joint for side in SIDES for joint in shards.layout.hand(side)]
     blocks = [moments(shards.read(shard, row), WARPED)[..., own] for shard, row in _blocks(samples)]

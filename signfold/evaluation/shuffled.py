@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from signfold.core.files import write_json
 from signfold.evaluation.baselines import MOST_CLIPS, ridge
-from signfold.evaluation.features import Floats, Ints, features, few_of_each, take, without_copies
+from signfold.evaluation.features import Floats, Ints, features, few_of_each, subset, without_copies
 from signfold.evaluation.intervals import GroupIntervals
 from signfold.folds.roles import Samples, read_fold
 from signfold.tensors.shards import Shards
@@ -46,8 +46,8 @@ def run_shuffled(fold_files: Sequence[Path], audit: Path, tensors: Sequence[Path
     """
     everyone = all_samples(fold_files, audit)
     known = all(signer is not None for signer in everyone.signer)
-    everyone = take(everyone, in_several_signers(everyone)) if known else take(everyone, np.array([], int))
-    everyone = take(everyone, few_of_each(everyone.class_id, MOST_CLIPS, seed))
+    everyone = subset(everyone, in_several_signers(everyone)) if known else subset(everyone, np.array([], int))
+    everyone = subset(everyone, few_of_each(everyone.class_id, MOST_CLIPS, seed))
     signers, classes = everyone.signer.astype(str), everyone.class_id
     if len(set(classes)) < 2:
         write_json(out, {})
@@ -71,7 +71,7 @@ def all_samples(fold_files: Iterable[Path], audit: Path) -> Samples:
     """Return every clip that is in some role of some fold once, in the order of their names; no copies."""
     roles = [without_copies(samples) for path in fold_files for samples in read_fold(path, audit).roles.values()]
     together = Samples(**{name: np.concatenate([getattr(part, name) for part in roles]) for name in vars(roles[0])})
-    return take(together, np.unique(together.sample_id.astype(str), return_index=True)[1])
+    return subset(together, np.unique(together.sample_id.astype(str), return_index=True)[1])
 
 
 def in_several_signers(samples: Samples) -> NDArray[np.bool_]:

@@ -80,7 +80,7 @@ def _places(path: Path, header: Any, part: str) -> list[int]:
     return [found[name.upper()] for name in PART_JOINTS[part]]
 
 
-def to_bytes(keypoints: Keypoints) -> bytes:
+def pose_bytes(keypoints: Keypoints) -> bytes:
     """Return a clip as the content of a `.pose` file, version 0.2.
 
     x and y are in pixels in the file, z is as MediaPipe gives it. The file has a frame rate, not a time of each frame.

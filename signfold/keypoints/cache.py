@@ -96,10 +96,10 @@ class Cache:
 def write_entry(path: Path, found: Extraction, provenance: dict[str, Any]) -> None:
     """Write one entry, whole or not at all."""
     with files.atomic_write(path) as temporary:
-        temporary.write_bytes(to_bytes(found, provenance))
+        temporary.write_bytes(entry_bytes(found, provenance))
 
 
-def to_bytes(found: Extraction, provenance: dict[str, Any] | None = None) -> bytes:
+def entry_bytes(found: Extraction, provenance: dict[str, Any] | None = None) -> bytes:
     """Return an extraction as the content of an entry: Parquet, with a digest of all that it says."""
     table = to_table("", found.keypoints).drop_columns("sample_id")
     said = {name: getattr(found.keypoints, name) for name in _SIZE} | {name: getattr(found, name) for name in _RESULT}

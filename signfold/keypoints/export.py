@@ -16,7 +16,7 @@ from signfold.core.clip import PARTS, Floats, Keypoints, read_shard
 from signfold.core.errors import SignfoldError
 from signfold.core.files import atomic_write, read_parquet
 from signfold.core.results import ROLES, ResultsFolder, frames_of
-from signfold.formats.pose import confidence, to_bytes
+from signfold.formats.pose import confidence, pose_bytes
 
 LABELS = ("label", "gloss", "signer", "split")
 
@@ -75,7 +75,7 @@ def to_pose(results: Path, out: Path) -> int:
         if not file.resolve().is_relative_to(out.resolve()):
             raise SignfoldError(f"{results}: the sample id {sample_id!r} leads out of {out}; rename the file")
         with atomic_write(file) as temporary:
-            temporary.write_bytes(to_bytes(keypoints))
+            temporary.write_bytes(pose_bytes(keypoints))
         names.append(sample_id)
     with atomic_write(out / "labels.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)

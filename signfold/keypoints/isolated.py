@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from signfold.core.clip import Extraction, empty_keypoints
-from signfold.keypoints.cache import CRASHED, from_bytes, to_bytes
+from signfold.keypoints.cache import CRASHED, entry_bytes, from_bytes
 from signfold.keypoints.holistic import Holistic
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ def main(number: int, options: dict[str, Any]) -> None:
                 found = extractor.extract(path, frame_done)
             except MemoryError:
                 found = _crashed("not enough memory")
-            pipe.send_bytes(to_bytes(found))
+            pipe.send_bytes(entry_bytes(found))
         except (EOFError, OSError):
             # The other end has gone: nobody waits for the rest.
             os._exit(0)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from typing import Any
+
+from signfold.core import text
 
 # A narrow space that does not break: "74.3 %", "12 345".
 _SPACE = "\u202f"
@@ -53,17 +56,11 @@ def number(value: Any, digits: int = 2) -> str:
 
 
 def duration(seconds: Any) -> str:
-    """Return seconds as "42 s", "3 min 5 s" or "2 h 10 min"."""
+    """Return seconds as "0.4 s", "42 s", "3 min 5 s" or "2 h 10 min"."""
     if missing(seconds):
         return _DASH
-    if seconds < 9.95:
-        return f"{seconds:.1f}{_SPACE}s"
-    whole = round(seconds)
-    for size, big, small, unit in ((3600, "h", "min", 60), (60, "min", "s", 1)):
-        if whole >= size:
-            rest = whole % size // unit
-            return f"{whole // size}{_SPACE}{big}" + (f" {rest}{_SPACE}{small}" if rest else "")
-    return f"{whole}{_SPACE}s"
+    said = f"{seconds:.1f} s" if seconds < 9.95 else text.duration(seconds)
+    return re.sub(r"(?<=\d) ", _SPACE, said)
 
 
 def memory(mebibytes: Any) -> str:
@@ -90,5 +87,5 @@ def shown(name: Any) -> str:
 
 def figure_text(name: Any, longest: int = 26) -> str:
     """Return a name as Plotly is to draw it: on one line, short, and with its pseudo-HTML spelled out."""
-    text = shown(name)
-    return html.escape(text if len(text) <= longest else text[: longest - 1] + "…", quote=False)
+    said = shown(name)
+    return html.escape(said if len(said) <= longest else said[: longest - 1] + "…", quote=False)

@@ -143,7 +143,7 @@ def _plain(values: pd.Series) -> list[float | None]:
     return [round(float(value), 5) if np.isfinite(value) else None for value in values]
 
 
-def hands(better: np.ndarray, other: np.ndarray) -> Figure:
+def hands_seen(better: np.ndarray, other: np.ndarray) -> Figure:
     """Return how many clips have a hand in what share of their frames, for the better seen hand and the other one."""
     edges = np.linspace(0, 1, 21)
     middle = ((edges[:-1] + edges[1:]) / 2).round(4).tolist()

@@ -26,14 +26,14 @@ def quality(results: Results) -> Section:
     tensors = results.tensors
     if tensors.empty or not {"seen_left", "seen_right"} <= set(tensors):
         return {}
-    table = hands(over_the_sign(results))
+    table = hand_shares(over_the_sign(results))
     if len(results.index):
         table["signer"] = table["sample_id"].map(results.index.set_index("sample_id")["signer"])
     worst = table.sort_values("better", kind="stable").head(WORST)
     return {
         "clips": len(table),
-        "figure": plots.hands(table["better"].to_numpy(), table["other"].to_numpy()),
-        "signers": per_signer(table),
+        "figure": plots.hands_seen(table["better"].to_numpy(), table["other"].to_numpy()),
+        "signers": hands_per_signer(table),
         "median": table["better"].median(),
         "poor": int((table["better"] < 0.5).sum()),
         "gap": table["longest_gap"].median(),
@@ -76,7 +76,7 @@ def _signs(frames: Any, table: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def hands(tensors: pd.DataFrame) -> pd.DataFrame:
+def hand_shares(tensors: pd.DataFrame) -> pd.DataFrame:
     """Add for each clip the share of frames with its better seen hand and with the other, and the share filled in."""
     seen = tensors[["seen_left", "seen_right"]].fillna(0).to_numpy(dtype=float)
     table = tensors.assign(better=seen.max(1), other=seen.min(1))
@@ -86,7 +86,7 @@ def hands(tensors: pd.DataFrame) -> pd.DataFrame:
     return table.reindex(columns=[*table.columns, *({"filled", "longest_gap", "mirrored"} - set(table))])
 
 
-def per_signer(table: pd.DataFrame) -> list[dict[Any, Any]]:
+def hands_per_signer(table: pd.DataFrame) -> list[dict[Any, Any]]:
     """Return each signer's means over clips, worst first; nothing where signers are unknown."""
     if "signer" not in table or table["signer"].isna().all():
         return []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from signfold.synth.canvas import Canvas, both, on, smooth
+from signfold.synth.canvas import Canvas, closed, on, smooth
 from signfold.synth.limbs import Paint
 from signfold.synth.relief import Array
 from signfold.synth.signers import HEIGHT, WIDTH, Signer
@@ -36,12 +36,12 @@ def torso(signer: Signer, paint: Paint) -> Array:
     """Return the sprite (4, HEIGHT, WIDTH) of neck and shirt, at its place in the picture."""
     canvas = Canvas.empty(WIDTH, HEIGHT, signer.middle, signer.unit, signer.light)
     wide = signer.girth**0.5
-    outline = both([(x * wide, y) for x, y in _SHIRT])
+    outline = closed([(x * wide, y) for x, y in _SHIRT])
     canvas.shape(outline, paint.shirt, paint.shirt_shadow * np.float32(1.25), cushion=0.34)
     shirt = canvas.mask(smooth(outline))
     _folds(canvas, paint, shirt)
-    neck = both([*_NECK, *_NECKLINES[signer.neckline][1:]])
-    trim = both([(x * 1.16, y * 1.0 + 0.028) for x, y in [*_NECK[3:], *_NECKLINES[signer.neckline][1:]]])
+    neck = closed([*_NECK, *_NECKLINES[signer.neckline][1:]])
+    trim = closed([(x * 1.16, y * 1.0 + 0.028) for x, y in [*_NECK[3:], *_NECKLINES[signer.neckline][1:]]])
     if signer.neckline != "collar":
         canvas.shape(trim, paint.shirt * np.float32(0.80), within=shirt)
     canvas.shape(neck, paint.skin, paint.skin_shadow, cushion=0.13)
@@ -54,7 +54,7 @@ def torso(signer: Signer, paint: Paint) -> Array:
 def _throat(canvas: Canvas, paint: Paint, signer: Signer) -> None:
     """Shade the neck below the chin, and hint at the collar bones."""
     solid = canvas.pixels[3].copy()
-    neck = canvas.mask(both([*_NECK, (0.16, -0.05), (0.0, -0.03)]))
+    neck = canvas.mask(closed([*_NECK, (0.16, -0.05), (0.0, -0.03)]))
     canvas.shape(
         [(-0.2, -0.6), (0.2, -0.6), (0.19, -0.25), (0.0, -0.175), (-0.19, -0.25)],
         paint.skin_shadow,

@@ -139,7 +139,7 @@ def smooth(curve: Curve, closed: bool = True) -> Points:
     return spline(np.linspace(0, moments[-1], 24 * len(points)))
 
 
-def both(half: Curve) -> list[tuple[float, float]]:
+def closed(half: Curve) -> list[tuple[float, float]]:
     """Close a curve given from top to bottom on the right by its mirror image; points at x = 0 are kept once."""
     return [*half, *((-x, y) for x, y in reversed(half) if x != 0)]
 

@@ -21,7 +21,7 @@ _FULL_SPREAD = np.radians((17, 3, -12, -26))
 _LEAN = np.radians((2.5, 0, -2, -5))
 
 
-def points(shape: Points) -> tuple[Points, Points]:
+def hand_points(shape: Points) -> tuple[Points, Points]:
     """Return joints and palmar directions of hands in their own axes.
 
     Parameters

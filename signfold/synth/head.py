@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from signfold.synth.canvas import Canvas, both, smooth
+from signfold.synth.canvas import Canvas, closed, smooth
 from signfold.synth.limbs import Paint
 from signfold.synth.relief import Array
 from signfold.synth.signers import Signer
@@ -38,7 +38,7 @@ _PARTED: list[tuple[float, float]] = [
 ]
 _PARTED += [(0.335, -0.17), (0.22, -0.30), (0.11, -0.42), (-0.05, -0.33), (-0.22, -0.235), (-0.335, -0.10)]
 _PARTED += [(-0.365, 0.02), (-0.395, 0.16), (-0.43, -0.02), (-0.43, -0.22), (-0.375, -0.43), (-0.22, -0.57)]
-_CAPS = {"short": both(_SHORT), "bun": both(_TIED), "curls": both(_TIED), "long": _PARTED, "bob": _PARTED}
+_CAPS = {"short": closed(_SHORT), "bun": closed(_TIED), "curls": closed(_TIED), "long": _PARTED, "bob": _PARTED}
 _CAPS["side"] = [(x, y if y < -0.12 else -0.12 + (y + 0.12) * 0.35) for x, y in _PARTED]
 _BEHIND = {
     "long": [(0.0, -0.60), (0.25, -0.555), (0.40, -0.40), (0.455, -0.16), (0.475, 0.12), (0.49, 0.42), (0.47, 0.74)],
@@ -58,7 +58,7 @@ class Tints:
     brow: Array
 
 
-def head(signer: Signer, paint: Paint, eyes_closed: bool) -> Array:
+def head_sprite(signer: Signer, paint: Paint, eyes_closed: bool) -> Array:
     """Return the sprite (4, S, S) of a head, its middle in the sprite's middle."""
     unit = signer.head * signer.unit
     size = 2 * round(MARGIN * unit)
@@ -67,8 +67,8 @@ def head(signer: Signer, paint: Paint, eyes_closed: bool) -> Array:
     tints = Tints(hair, hair * np.float32(0.42), hair * np.float32(0.72))
     _hair_behind(canvas, signer, tints)
     _ears(canvas, paint)
-    canvas.shape(both(_FACE), paint.skin, paint.skin_shadow, cushion=0.24)
-    face = canvas.mask(smooth(both(_FACE)))
+    canvas.shape(closed(_FACE), paint.skin, paint.skin_shadow, cushion=0.24)
+    face = canvas.mask(smooth(closed(_FACE)))
     _cheeks(canvas, paint, face)
     if signer.beard:
         _beard(canvas, tints, face)
@@ -128,10 +128,10 @@ def _nose(canvas: Canvas, paint: Paint, signer: Signer) -> None:
     ridge = [(0.022, -0.05), (0.034, 0.04), (0.060, 0.13), (0.058, 0.175), (0.012, 0.12)]
     canvas.shape([(away * x, y) for x, y in ridge], paint.skin_shadow, opacity=0.36, soft=0.012)
     canvas.shape(
-        both([(0.0, 0.165), (0.045, 0.172), (0.035, 0.196), (0.0, 0.203)]), paint.skin_shadow, opacity=0.5, soft=0.01
+        closed([(0.0, 0.165), (0.045, 0.172), (0.035, 0.196), (0.0, 0.203)]), paint.skin_shadow, opacity=0.5, soft=0.01
     )
     bright = paint.skin + (255 - paint.skin) * np.float32(0.4)
-    canvas.shape(both([(0.0, 0.10), (0.022, 0.13), (0.0, 0.158)]), bright, opacity=0.5, soft=0.012)
+    canvas.shape(closed([(0.0, 0.10), (0.022, 0.13), (0.0, 0.158)]), bright, opacity=0.5, soft=0.012)
     for side in (-1, 1):
         nostril = [(side * x, y) for x, y in ((0.018, 0.184), (0.034, 0.176), (0.046, 0.184))]
         canvas.line(nostril, paint.skin_shadow * np.float32(0.6), (0.004, 0.016, 0.006), 0.85)
@@ -140,12 +140,12 @@ def _nose(canvas: Canvas, paint: Paint, signer: Signer) -> None:
 def _mouth(canvas: Canvas, paint: Paint) -> None:
     lip = paint.skin * np.array([0.62, 0.58, 0.90], np.float32)
     canvas.shape(
-        both([(0.0, 0.262), (0.030, 0.254), (0.075, 0.266), (0.114, 0.276), (0.06, 0.296), (0.0, 0.298)]),
+        closed([(0.0, 0.262), (0.030, 0.254), (0.075, 0.266), (0.114, 0.276), (0.06, 0.296), (0.0, 0.298)]),
         lip * np.float32(0.92),
     )
-    canvas.shape(both([(0.0, 0.297), (0.06, 0.295), (0.110, 0.278), (0.068, 0.324), (0.0, 0.338)]), lip)
+    canvas.shape(closed([(0.0, 0.297), (0.06, 0.295), (0.110, 0.278), (0.068, 0.324), (0.0, 0.338)]), lip)
     canvas.shape(
-        both([(0.0, 0.306), (0.035, 0.309), (0.0, 0.320)]),
+        closed([(0.0, 0.306), (0.035, 0.309), (0.0, 0.320)]),
         lip + (255 - lip) * np.float32(0.35),
         opacity=0.6,
         soft=0.008,
@@ -166,7 +166,7 @@ def _glass(canvas: Canvas, side: int) -> None:
 def _beard(canvas: Canvas, tints: Tints, face: Array) -> None:
     jaw = [(0.37, 0.02), (0.36, 0.20), (0.30, 0.35), (0.18, 0.49), (0.0, 0.54)]
     lip = [(0.0, 0.205), (0.10, 0.215), (0.20, 0.265), (0.28, 0.20), (0.335, 0.04)]
-    beard = both([*lip, *jaw])
+    beard = closed([*lip, *jaw])
     canvas.shape(beard, tints.hair, tints.hair_shadow, cushion=0.1, opacity=0.82, within=face, soft=0.012)
 
 
@@ -174,12 +174,12 @@ def _hair_behind(canvas: Canvas, signer: Signer, tints: Tints) -> None:
     """Draw the hair behind face and ears."""
     cut = signer.haircut
     if cut == "bun":
-        canvas.shape(both(_KNOT), tints.hair, tints.hair_shadow, cushion=0.12)
+        canvas.shape(closed(_KNOT), tints.hair, tints.hair_shadow, cushion=0.12)
     if cut == "curls":
         _curls(canvas, tints, -0.62, 0.08)
     if cut in _BEHIND:
         dim = np.float32(0.8)
-        canvas.shape(both(_BEHIND[cut] + _ENDS[cut]), tints.hair * dim, tints.hair_shadow * dim, cushion=0.14)
+        canvas.shape(closed(_BEHIND[cut] + _ENDS[cut]), tints.hair * dim, tints.hair_shadow * dim, cushion=0.14)
 
 
 def _curls(canvas: Canvas, tints: Tints, top: float, bottom: float) -> None:

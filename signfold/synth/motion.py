@@ -155,7 +155,7 @@ def _arm(track: Points, signer: Signer, side: str, active: npt.NDArray[np.bool_]
     origin = np.array([*signer.middle, 0.0])
     shoulder = np.tile([-0.5, 0.0, 0.0], (len(track), 1))
     elbow, wrist = _reach(shoulder, track[:, :3], UPPER_ARM * signer.arm, FOREARM * signer.arm)
-    joints, palmar = hand.points(track[:, 6:])
+    joints, palmar = hand.hand_points(track[:, 6:])
     turn = hand.rotation(track[:, 3], track[:, 4], track[:, 5])
     joints = wrist[:, None] + signer.hand * np.einsum("tij,tvj->tvi", turn, joints)
     palmar = np.einsum("tij,tvj->tvi", turn, palmar)

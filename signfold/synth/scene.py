@@ -64,7 +64,7 @@ class Part:
 def actor(person: Signer) -> Actor:
     """Draw a signer's still parts. Kept, because a signer's clips are rendered one after another."""
     paint = limbs.paint_of(person)
-    portraits = [heads.head(person, paint, closed) for closed in (False, True)]
+    portraits = [heads.head_sprite(person, paint, closed) for closed in (False, True)]
     return Actor(person, paint, body.torso(person, paint), *portraits)
 
 

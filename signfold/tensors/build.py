@@ -22,7 +22,7 @@ from signfold.core.made_with import FRAMES_SHA256, check_made_with, keypoint_opt
 from signfold.core.settings import TensorSettings
 from signfold.core.skeleton import JOINTS, SIDES, layout
 from signfold.tensors.channels import channels_of
-from signfold.tensors.hands import mirror, signing, use_of_hands, without
+from signfold.tensors.hands import mirror_clip, signing, use_of_hands, without
 from signfold.tensors.imputation import impute, longest_gap
 from signfold.tensors.normalise import normalise, palm_length, reference
 from signfold.tensors.resample import clock, pad, uniform
@@ -99,7 +99,7 @@ def clip_tensor(keypoints: Keypoints, settings: TensorSettings) -> tuple[Floats,
         "last_frame": span.stop - 1,
     }
     facts |= {f"resting_{side}": side in use.resting for side in SIDES}
-    shown = mirror(shown) if mirrored else shown
+    shown = mirror_clip(shown) if mirrored else shown
     values = _joints_in_time(shown, times, settings)
     fit = uniform(values, times, settings.frames) if settings.resample == "uniform" else pad(values, settings.frames)
     return fit.astype(np.float32), facts

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from signfold.core.clip import Floats, Keypoints, seen
-from signfold.core.skeleton import HAND, POSE, SIDES, mirrored
+from signfold.core.skeleton import HAND, POSE, SIDES, other_side
 
 # A clip is left-handed if the left hand is used TIMES as much as the right and MORE on top: signs of two equal hands,
 # one of which is lost now and then, must not be mirrored by chance.
@@ -94,9 +94,9 @@ def without(keypoints: Keypoints, sides: Iterable[str]) -> Keypoints:
     return replace(keypoints, **hands)
 
 
-def mirror(keypoints: Keypoints) -> Keypoints:
+def mirror_clip(keypoints: Keypoints) -> Keypoints:
     """Return the mirror image of a clip: x becomes 1 - x, and left and right change names, in pose and hands."""
-    swap = [POSE.index(mirrored(name)) for name in POSE]
+    swap = [POSE.index(other_side(name)) for name in POSE]
     return replace(
         keypoints,
         pose=_flipped(keypoints.pose[:, swap]),

@@ -18,7 +18,7 @@ from signfold.tensors.channels import TIPS, from_tip, pairs
 from signfold.tensors.resample import blend
 
 
-def mirror(x: NDArray[np.float32], channels: Sequence[str], layout: Layout) -> NDArray[np.float32]:
+def mirror_samples(x: NDArray[np.float32], channels: Sequence[str], layout: Layout) -> NDArray[np.float32]:
     """Reflect samples about x = 0 and swap left and right joints.
 
     Parameters
@@ -168,7 +168,7 @@ def augment(
     if settings.time_warp:
         x = resample(x, np.stack([draw.positions for draw in draws]))
     mirrored = np.array([draw.mirrored for draw in draws])
-    x = np.where(mirrored[:, None, None, None], mirror(x, channels, layout), x) if mirrored.any() else x.copy()
+    x = np.where(mirrored[:, None, None, None], mirror_samples(x, channels, layout), x) if mirrored.any() else x.copy()
     _transform(x, np.stack([draw.matrix for draw in draws]), channels)
     if settings.noise:
         # An exact 0 is an origin, or a channel that the joint does not have: it gets no noise.

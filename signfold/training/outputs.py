@@ -27,7 +27,7 @@ from signfold.training.run import Run, State, conditions
 COLUMNS = ("epoch", "lr", "train_loss", "train_top1", "val_loss", "val_top1", "seconds")
 
 
-def score(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> dict[str, float]:
+def split_metrics(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> dict[str, float]:
     """Compare logits (N, K) with the true class ids (N,).
 
     Returns
@@ -74,12 +74,12 @@ def write_outputs(
     )
     write_predictions(out / "predictions.parquet", run.fold, logits)
     write_history(out / "history.csv", state.history)
-    scores = {role: score(logits[role], run.fold.roles[role].class_id) for role in logits}
+    scores = {role: split_metrics(logits[role], run.fold.roles[role].class_id) for role in logits}
     sources = {key: provenance[key] for key in ("initial", "pretrained")}
-    files.write_json(out / "metrics.json", {**describe(run, state), **sources, **finite_or_null(scores)})
+    files.write_json(out / "metrics.json", {**training_metrics(run, state), **sources, **finite_or_null(scores)})
 
 
-def describe(run: Run, state: State) -> dict[str, Any]:
+def training_metrics(run: Run, state: State) -> dict[str, Any]:
     """Return the content of `metrics.json` except for the scores and the sources of initial weights."""
     return {
         "fold": run.fold.name,

@@ -10,7 +10,7 @@ from typing import Any
 from signfold.core.errors import SignfoldError
 
 
-class Board:
+class CurveWriter:
     """Writer of a training's learning curves. Without a folder, nothing is written, and TensorBoard is not imported.
 
     Parameters

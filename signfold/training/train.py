@@ -26,10 +26,10 @@ from signfold.training.augment import Variation
 from signfold.training.batches import Batch, load_batches, shuffled
 from signfold.training.checkpoint import held, load_checkpoint, remove_checkpoint, run_digest, save_checkpoint
 from signfold.training.optim import lr_schedule
-from signfold.training.outputs import score, write_history, write_outputs
+from signfold.training.outputs import split_metrics, write_history, write_outputs
 from signfold.training.run import Run, State, configure_torch, create_run, eval_model
 from signfold.training.task import TrainingPaths, TrainingTask
-from signfold.training.tensorboard import Board
+from signfold.training.tensorboard import CurveWriter
 from signfold.training.transfer import load_initial_weights, provenance_of
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def run_epochs(run: Run, paths: TrainingPaths) -> State:
     task, settings, samples = run.task, run.settings, run.fold.roles["train"]
     identity = run_digest(task, paths, run.shards)
     state = load_checkpoint(run, paths.checkpoint, identity)
-    board = Board(paths.tensorboard, state.history)
+    board = CurveWriter(paths.tensorboard, state.history)
     while state.epoch < settings.epochs and not out_of_patience(run, state):
         batches = shuffled(len(samples), settings.batch_size, task.seed, state.epoch)
         variation = Variation(task.augmentation, task.seed, state.epoch)
@@ -89,7 +89,7 @@ def run_epochs(run: Run, paths: TrainingPaths) -> State:
                 save_checkpoint(run, state, paths.checkpoint, identity)
                 saved = time.monotonic()
 
-        val = score(eval_model(run, "val"), run.fold.roles["val"].class_id)
+        val = split_metrics(eval_model(run, "val"), run.fold.roles["val"].class_id)
         row = {
             "epoch": state.epoch + 1,
             "lr": run.optimiser.param_groups[0]["lr"],

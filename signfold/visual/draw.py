@@ -38,7 +38,7 @@ _SHIFT = 4  # bits of fraction in OpenCV's coordinates
 
 
 @cache
-def bones(part: str) -> tuple[tuple[int, int], ...]:
+def drawn_bones(part: str) -> tuple[tuple[int, int], ...]:
     """Return the pairs of joints of a part, as in `signfold.core.clip.PARTS`, between which a line is drawn."""
     if part == "pose":
         return tuple((POSE.index(a), POSE.index(b)) for a, b in (bone.split("-") for bone in _BODY.split()))
@@ -66,9 +66,9 @@ def figure(picture: Picture, parts: Mapping[str, Floats], imputed: Collection[st
         if not np.isnan(points).any():
             colour = IMPUTED if part in imputed else COLOURS[part]
             width = unit * (1.6 if part == "pose" else 1.1)
-            _lines(picture, points * size, bones(part), width + 0.9 * unit, INK)
-            _lines(picture, points * size, bones(part), width, colour)
-            _dots(picture, points * size, bones(part), 1.1 * width, colour, hollow=part in imputed)
+            _lines(picture, points * size, drawn_bones(part), width + 0.9 * unit, INK)
+            _lines(picture, points * size, drawn_bones(part), width, colour)
+            _dots(picture, points * size, drawn_bones(part), 1.1 * width, colour, hollow=part in imputed)
 
 
 def _fixed(point: Floats) -> tuple[int, int]:

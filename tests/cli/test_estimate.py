@@ -11,7 +11,7 @@ import torch
 import yaml
 from click.testing import CliRunner
 
-from signfold.cli.estimate import duration, plan, scaled, spread, step_seconds
+from signfold.cli.estimate import plan, scaled, spread_by_size, step_seconds
 from signfold.cli.main import main
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import ModelSettings, TensorSettings, TrainingSettings
@@ -23,9 +23,9 @@ def test_the_sampled_clips_span_small_and_large(tmp_path: Path) -> None:
     for size in range(1, 101):
         (tmp_path / f"{size}.mp4").write_bytes(b"0" * size)
         samples.append(Sample(str(size), str(tmp_path / f"{size}.mp4"), "a"))
-    sizes = [int(sample.sample_id) for sample in spread(samples, 4)]
+    sizes = [int(sample.sample_id) for sample in spread_by_size(samples, 4)]
     assert sizes == [13, 38, 63, 88]
-    assert len(spread(samples[:2], 5)) == 2
+    assert len(spread_by_size(samples[:2], 5)) == 2
 
 
 def test_alike_clips_leave_no_doubt_and_different_ones_do() -> None:
@@ -42,13 +42,6 @@ def test_a_larger_network_takes_longer_steps() -> None:
     training = TrainingSettings(batch_size=4)
     small, large = (step_seconds(tensors, ModelSettings(width=width), training, 3, cpu) for width in (0.125, 1.0))
     assert 0 < small < large
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(5, "5 s"), (600, "10 min"), (7200, "2.0 h"), (200_000, "2.3 days"), (89.6, "90 s")]
-)
-def test_times_are_said_in_the_unit_that_fits(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
 
 
 def configured(folder: Path, dataset: dict[str, Any]) -> Path:

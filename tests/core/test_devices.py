@@ -38,11 +38,11 @@ def test_devices_are_counted_without_a_library(tmp_path: Path, value: str | None
     for name in ("nvidia0", "nvidia1", "nvidia2", "nvidia3", "nvidiactl", "nvidia-uvm", "null"):
         (tmp_path / name).touch()
     environment = {} if value is None else {"CUDA_VISIBLE_DEVICES": value}
-    assert devices.count(tmp_path, environment) == expected
+    assert devices.count_devices(tmp_path, environment) == expected
 
 
 def test_a_machine_without_devices_has_none(tmp_path: Path) -> None:
-    assert devices.count(tmp_path, {"CUDA_VISIBLE_DEVICES": "0,1"}) == 0
+    assert devices.count_devices(tmp_path, {"CUDA_VISIBLE_DEVICES": "0,1"}) == 0
     with devices.claimed([], tmp_path) as place:
         assert place is None
     assert not list(tmp_path.iterdir())
@@ -115,7 +115,7 @@ def test_a_killed_training_leaves_its_device(tmp_path: Path) -> None:
 MAIN = """
 import sys
 from signfold.core import devices
-devices.count = lambda: {count}
+devices.count_devices = lambda: {count}
 from snakemake.cli import main
 main(sys.argv[1:])
 """

@@ -6,7 +6,7 @@ import pytest
 
 from signfold.core.clip import PARTS
 from signfold.core.errors import SignfoldError
-from signfold.core.skeleton import HAND, JOINTS, LAYOUTS, PART_JOINTS, POSE, Layout, layout, mirrored
+from signfold.core.skeleton import HAND, JOINTS, LAYOUTS, PART_JOINTS, POSE, Layout, layout, other_side
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -56,10 +56,10 @@ def test_the_mirror_image_of_the_mirror_image_is_the_joint_itself(name: str) -> 
 
 
 def test_mirrored_names_change_sides_and_keep_the_joint() -> None:
-    assert mirrored("left_hand_ring_finger_tip") == "right_hand_ring_finger_tip"
-    assert mirrored("mouth_right") == "mouth_left"
-    assert mirrored("nose") == "nose"
-    assert {mirrored(name) for name in JOINTS} == set(JOINTS)
+    assert other_side("left_hand_ring_finger_tip") == "right_hand_ring_finger_tip"
+    assert other_side("mouth_right") == "mouth_left"
+    assert other_side("nose") == "nose"
+    assert {other_side(name) for name in JOINTS} == set(JOINTS)
 
 
 def test_parts_have_the_joints_of_mediapipe_with_visibility_in_the_pose_only() -> None:

@@ -34,14 +34,14 @@ def test_features_and_hands_are_the_tensors_values(clips: tuple[Samples, Shards]
     array = np.nan_to_num(shards.read(samples.shard[-1:], samples.row[-1:]))
     last = whole[-1].reshape(len(CHANNELS), features.FRAMES, -1)
     np.testing.assert_array_equal(last[:, [0, -1]], array[0][:, [0, FRAMES - 1]])
-    series = features.hands(shards, samples)
+    series = features.hand_series(shards, samples)
     own = [*LAYOUT.hand("left"), *LAYOUT.hand("right")]
     assert series.shape == (len(samples), features.WARPED, len(CHANNELS) * len(own))
     np.testing.assert_array_equal(series[-1, 0], array[0][:, 0, own].reshape(-1).astype(np.float64))
     monkeypatch.setattr(features, "BLOCK", 7)  # a block that does not divide the clips
     np.testing.assert_array_equal(features.features(shards, samples), whole)
-    np.testing.assert_array_equal(features.hands(shards, samples), series)
-    assert features.features(shards, features.take(samples, np.array([], int))).shape == (0, whole.shape[1])
+    np.testing.assert_array_equal(features.hand_series(shards, samples), series)
+    assert features.features(shards, features.subset(samples, np.array([], int))).shape == (0, whole.shape[1])
 
 
 def test_few_of_each_keeps_all_classes_alike() -> None:

@@ -13,7 +13,7 @@ from signfold.core.clip import Keypoints, empty_keypoints
 from signfold.core.errors import SignfoldError, UnreadableFile
 from signfold.core.skeleton import PART_JOINTS
 from signfold.formats import pose
-from signfold.formats.pose import COMPONENTS, confidence, to_bytes
+from signfold.formats.pose import COMPONENTS, confidence, pose_bytes
 
 
 def test_a_pose_file_is_read_by_the_names_of_its_points(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_pose_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
     from pose_format.numpy import NumPyPoseBody
     from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
 
-    whole = to_bytes(replace(invented(3), width=10, height=10, fps=25.0))
+    whole = pose_bytes(replace(invented(3), width=10, height=10, fps=25.0))
     for name, data in (("cut", whole[:-100]), ("short", whole[:50]), ("empty", b""), ("text", b"hello " * 99)):
         (tmp_path / f"{name}.pose").write_bytes(data)
         with pytest.raises(UnreadableFile, match=rf"{name}\.pose: "):
@@ -63,7 +63,7 @@ def test_pose_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
 def test_a_clip_comes_back_from_its_bytes_with_size_and_frame_rate(tmp_path: Path) -> None:
     pytest.importorskip("pose_format", reason="pose-format is not installed")
     clip = replace(invented(), width=320, height=240, fps=30.0)
-    (tmp_path / "a.pose").write_bytes(to_bytes(clip))
+    (tmp_path / "a.pose").write_bytes(pose_bytes(clip))
     found = pose.read(tmp_path / "a.pose")
     assert_same(found, clip, tolerance=1e-6)
     assert (found.width, found.height, found.fps) == (320, 240, 30.0)
@@ -72,7 +72,7 @@ def test_a_clip_comes_back_from_its_bytes_with_size_and_frame_rate(tmp_path: Pat
 def test_a_clip_without_frames_is_refused() -> None:
     pytest.importorskip("pose_format", reason="pose-format is not installed")
     with pytest.raises(SignfoldError, match="needs one frame"):
-        to_bytes(empty_keypoints())
+        pose_bytes(empty_keypoints())
 
 
 def test_confidence_is_the_visibility_one_where_unknown_and_zero_where_missing() -> None:

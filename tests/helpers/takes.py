@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from signfold.core.clip import PARTS, Keypoints
-from signfold.core.skeleton import HAND, POSE, mirrored
+from signfold.core.skeleton import HAND, POSE, other_side
 
 SECONDS = 3.0
 BODY = {"nose": (0.5, 0.3), "left_shoulder": (0.6, 0.45), "right_shoulder": (0.4, 0.45), "left_elbow": (0.65, 0.6)}
@@ -54,7 +54,7 @@ def without_a_hand(clip: Keypoints, first: int, last: int) -> Keypoints:
 
 def flipped(clip: Keypoints) -> Keypoints:
     """Return the clip as MediaPipe sees the mirrored video: left and right swapped."""
-    pose = clip.pose[:, [POSE.index(mirrored(joint)) for joint in POSE]]
+    pose = clip.pose[:, [POSE.index(other_side(joint)) for joint in POSE]]
     parts = [part.copy() for part in (pose, clip.right_hand, clip.left_hand)]
     for part in parts:
         part[..., 0] = 1 - part[..., 0]

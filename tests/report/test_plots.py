@@ -43,7 +43,7 @@ def test_a_value_that_is_not_finite_is_a_gap() -> None:
 
 
 def test_the_histogram_of_hands_counts_every_clip() -> None:
-    figure = plots.hands(np.array([1.0, 0.97, 0.5]), np.array([0.0, 0.02, 0.5]))
+    figure = plots.hands_seen(np.array([1.0, 0.97, 0.5]), np.array([0.0, 0.02, 0.5]))
     better, other = (np.array(trace["y"]) for trace in figure.traces)
     assert (better.sum(), better[-1], better[10]) == (3, 2, 1)
     assert (other.sum(), other[0], other[10]) == (3, 2, 1)

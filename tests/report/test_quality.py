@@ -11,7 +11,7 @@ import pytest
 
 from signfold.core.clip import Keypoints, to_table
 from signfold.core.files import write_parquet
-from signfold.report.quality import hands, over_the_sign, quality
+from signfold.report.quality import hand_shares, over_the_sign, quality
 from signfold.report.results import Results
 
 
@@ -73,7 +73,7 @@ def test_the_better_seen_hand_is_the_one_that_is_filled_in() -> None:
         "imputed_left": [0.8, 0.1],
         "imputed_right": [0.5, 1],
     }
-    table = hands(pd.DataFrame(columns))
+    table = hand_shares(pd.DataFrame(columns))
     assert table["better"].tolist() == [0.5, 0.9]
     assert table["other"].tolist() == [0.2, 0.0]
     assert table["filled"].tolist() == [0.5, 0.1]

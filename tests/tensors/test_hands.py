@@ -9,19 +9,19 @@ from tensor_clips import forget, joints, lowered, signer, tensor_of
 from signfold.core.settings import TensorSettings
 from signfold.core.skeleton import HAND, POSE
 from signfold.tensors.build import clip_tensor
-from signfold.tensors.hands import HandUse, mirror, signing, use_of_hands, without
+from signfold.tensors.hands import HandUse, mirror_clip, signing, use_of_hands, without
 
 
 def test_mirroring_twice_is_the_identity() -> None:
     keypoints = forget(signer(), left_hand=[1, 2], pose=[4])
-    twice = mirror(mirror(keypoints))
+    twice = mirror_clip(mirror_clip(keypoints))
     for part in ("timestamps_ms", "pose", "left_hand", "right_hand"):
         np.testing.assert_allclose(getattr(twice, part), getattr(keypoints, part), atol=1e-6)
 
 
 def test_in_a_mirror_left_is_right() -> None:
     keypoints = signer(seed=1)
-    found = mirror(keypoints)
+    found = mirror_clip(keypoints)
     np.testing.assert_allclose(found.left_hand[..., 0], 1 - keypoints.right_hand[..., 0])
     np.testing.assert_array_equal(found.left_hand[..., 1:], keypoints.right_hand[..., 1:])
     left, right = POSE.index("left_knee"), POSE.index("right_knee")
@@ -32,7 +32,7 @@ def test_in_a_mirror_left_is_right() -> None:
 def test_a_mirrored_signer_gives_the_same_tensor() -> None:
     keypoints = forget(signer(), right_hand=[5])
     for place in ("shoulders", "none"):
-        found = tensor_of(mirror(keypoints), normalise=place)
+        found = tensor_of(mirror_clip(keypoints), normalise=place)
         np.testing.assert_allclose(found, tensor_of(keypoints, normalise=place), atol=1e-5)
 
 

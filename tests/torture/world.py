@@ -212,7 +212,7 @@ class World:
             elif name == "kaggle":
                 write_kaggle(file, clip, range(FRAMES))
             else:
-                file.write_bytes(pose.to_bytes(replace(clip, width=640, height=480, fps=30.0)))
+                file.write_bytes(pose.pose_bytes(replace(clip, width=640, height=480, fps=30.0)))
             rows.append({"video": file.name, "label": sign, "signer": signer, "split": ""})
         _write_table(self.base / name / "labels.csv", rows)
 

@@ -14,10 +14,10 @@ from training_data import CHANNELS, LAYOUT
 from signfold.core.settings import Augmentation
 from signfold.core.skeleton import layout
 from signfold.tensors.channels import pairs
-from signfold.training.augment import Variation, augment, mirror, resample
+from signfold.training.augment import Variation, augment, mirror_samples, resample
 
 NAN = np.nan
-ALL = Augmentation(mirror=True)
+ALL = Augmentation(mirror_samples=True)
 STILL = Augmentation(0, 0, 0, 0, 0)
 # Two samples: (x, y) of two joints in one frame; then joints and frames that are missing, and the number of values.
 EXPECTED = [[[0.905460, 0.901824], [1.100771, 1.111414]], [[1.019141, 1.027428], [1.115086, 1.110091]]]
@@ -38,22 +38,22 @@ def clips(count: int = 6) -> np.ndarray:
 
 def test_the_mirror_image_of_one_hand_is_that_of_its_places() -> None:
     x = np.random.default_rng(0).normal(size=(2, 3, 5, 21)).astype(np.float32)
-    found = mirror(x, ("x_palm", "y_palm", "to_thumb"), layout("hand_21"))
+    found = mirror_samples(x, ("x_palm", "y_palm", "to_thumb"), layout("hand_21"))
     assert_array_equal(found, x * np.array([-1, 1, 1], np.float32)[:, None, None])
 
 
 @settings(max_examples=25, deadline=None)
 @given(arrays.arrays(np.float32, (2, 2, 3, 27), elements=st.floats(-5, 5, width=32) | st.just(NAN)))
 def test_mirroring_twice_is_the_identity(x: np.ndarray) -> None:
-    assert_array_equal(mirror(mirror(x, CHANNELS, LAYOUT), CHANNELS, LAYOUT), x)
+    assert_array_equal(mirror_samples(mirror_samples(x, CHANNELS, LAYOUT), CHANNELS, LAYOUT), x)
 
 
 def test_mirroring_swaps_sides_and_turns_x() -> None:
     x = clips(1)[:, :, :1]
     left, right = LAYOUT.joints.index("left_elbow"), LAYOUT.joints.index("right_elbow")
-    found = mirror(x, CHANNELS, LAYOUT)
+    found = mirror_samples(x, CHANNELS, LAYOUT)
     assert_array_equal(found[0, :, 0, left], x[0, :, 0, right] * [-1, 1])
-    assert_array_equal(mirror(x, ("x_palm", "z"), LAYOUT), found)
+    assert_array_equal(mirror_samples(x, ("x_palm", "z"), LAYOUT), found)
 
 
 def test_wrist_anchored_coordinates_are_vectors_too() -> None:
@@ -265,7 +265,7 @@ def test_noise_is_gaussian_in_every_channel_and_spares_exact_zeros() -> None:
 
 def test_half_of_the_samples_are_mirrored() -> None:
     x = np.random.default_rng(0).normal(size=(400, 2, 2, 27)).astype(np.float32)
-    varied, image = vary(x, settings=replace(STILL, mirror=True)), mirror(x, CHANNELS, LAYOUT)
+    varied, image = vary(x, settings=replace(STILL, mirror=True)), mirror_samples(x, CHANNELS, LAYOUT)
     turned = (varied == image).all((1, 2, 3))
     assert_array_equal(varied[~turned], x[~turned])
     assert 0.4 < turned.mean() < 0.6
@@ -274,7 +274,7 @@ def test_half_of_the_samples_are_mirrored() -> None:
 def test_a_seed_means_the_same_variation_in_every_version() -> None:
     """Bump versions.TRAIN if this has to change: results of the same settings are then others."""
     x = np.ones((2, 2, 3, 27), np.float32)
-    found = vary(x, [5, 6], settings=Augmentation(mirror=True))[:, :, 1, :2]
+    found = vary(x, [5, 6], settings=Augmentation(mirror_samples=True))[:, :, 1, :2]
     np.testing.assert_allclose(found, EXPECTED, rtol=1e-4)
     drops = replace(STILL, joint_dropout=0.1, frame_dropout=0.1, hand_dropout=1.0)
     gone = np.isnan(vary(np.ones((1, 2, 8, 27), np.float32), [7], drops))

@@ -11,23 +11,23 @@ import pytest
 from training_data import SHORT, example, read_rows, run
 
 from signfold.core import files
-from signfold.training.outputs import finite_or_null, score, write_history
+from signfold.training.outputs import finite_or_null, split_metrics, write_history
 
 
 def test_scores_by_hand() -> None:
     logits = np.log(np.array([[0.7, 0.2, 0.1], [0.2, 0.5, 0.3]], dtype=np.float32))
-    found = score(logits, np.array([0, 2]))
+    found = split_metrics(logits, np.array([0, 2]))
     assert found == pytest.approx({"top1": 0.5, "top5": 1.0, "loss": -(np.log(0.7) + np.log(0.3)) / 2})
-    many = score(np.arange(8, dtype=np.float32)[None].repeat(2, 0), np.array([3, 2]))
+    many = split_metrics(np.arange(8, dtype=np.float32)[None].repeat(2, 0), np.array([3, 2]))
     assert many["top5"] == 0.5
 
 
 def test_without_samples_there_is_no_score() -> None:
-    assert all(map(math.isnan, score(np.empty((0, 3), np.float32), np.empty(0, np.int64)).values()))
+    assert all(map(math.isnan, split_metrics(np.empty((0, 3), np.float32), np.empty(0, np.int64)).values()))
 
 
 def test_logits_that_are_no_numbers_are_wrong_and_infinitely_costly() -> None:
-    found = score(np.full((2, 7), np.nan, np.float32), np.array([0, 6]))
+    found = split_metrics(np.full((2, 7), np.nan, np.float32), np.array([0, 6]))
     assert found == {"top1": 0, "top5": 0, "loss": math.inf}
     assert finite_or_null({"val": found}) == {"val": {"top1": 0, "top5": 0, "loss": None}}
 
@@ -61,7 +61,7 @@ def test_metrics_say_what_was_trained_how_and_with_what_result(tmp_path: Path) -
     predictions = files.read_parquet(given.out / "predictions.parquet").to_pandas()
     for role in ("val", "test"):
         own = predictions[predictions["role"] == role]
-        found = score(np.stack(own["logits"].tolist()), own["class_id"].to_numpy(np.int64))
+        found = split_metrics(np.stack(own["logits"].tolist()), own["class_id"].to_numpy(np.int64))
         assert metrics[role] == pytest.approx(found)
     assert files.read_metadata(given.out / "predictions.parquet") == {"classes": ["sign 0", "sign 1", "sign 2"]}
     history = (given.out / "history.csv").read_text().splitlines()[1:]

@@ -15,7 +15,7 @@ from training_data import example, run
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import TrainingSettings
 from signfold.training import train as training
-from signfold.training.tensorboard import Board
+from signfold.training.tensorboard import CurveWriter
 
 SETTINGS = TrainingSettings(epochs=3, batch_size=8)
 
@@ -68,7 +68,7 @@ def test_each_epoch_is_written_once_also_after_an_interruption(
 
 
 def test_values_that_are_not_finite_are_left_out(tmp_path: Path, written: dict[str, dict[int, float]]) -> None:
-    Board(tmp_path, [{"epoch": 1, "val_loss": math.inf, "train_loss": 0.5, "val_top1": math.nan}])
+    CurveWriter(tmp_path, [{"epoch": 1, "val_loss": math.inf, "train_loss": 0.5, "val_top1": math.nan}])
     assert written == {"loss/train": {1: 0.5}}
 
 
@@ -85,14 +85,14 @@ def test_a_missing_package_is_an_error_that_says_what_to_install(
     with pytest.raises(
         SignfoldError, match=r"^tensorboard: true needs .* pip install 'tensorboard>=2\.20,<2\.21', or set"
     ):
-        Board(tmp_path, [])
+        CurveWriter(tmp_path, [])
 
 
 def test_tensorboard_reads_what_was_written(tmp_path: Path) -> None:
     events: ModuleType = pytest.importorskip(
         "tensorboard.backend.event_processing.event_accumulator", reason="tensorboard, an extra, is not installed"
     )
-    board = Board(tmp_path, [{"epoch": 1, "val_loss": 0.5}])
+    board = CurveWriter(tmp_path, [{"epoch": 1, "val_loss": 0.5}])
     board.add({"epoch": 2, "val_loss": 0.25})
     board.close()
     accumulator = events.EventAccumulator(str(tmp_path)).Reload()

@@ -49,7 +49,7 @@ def test_a_part_with_a_missing_joint_is_not_drawn_and_others_are() -> None:
 
 
 def test_a_hand_has_a_line_from_each_joint_towards_the_wrist() -> None:
-    lines = draw.bones("left_hand")
-    assert lines == draw.bones("right_hand")
+    lines = draw.drawn_bones("left_hand")
+    assert lines == draw.drawn_bones("right_hand")
     assert sorted(child for child, _ in lines) == list(range(1, len(HAND)))
     assert sum(parent == HAND.index("wrist") for _, parent in lines) == 5

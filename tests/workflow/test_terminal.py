@@ -18,7 +18,7 @@ from paths import PROJECT
 from signfold.core import files
 from snakemake_logger_plugin_signfold.messages import plain
 from snakemake_logger_plugin_signfold.reasons import Reasons, changes
-from snakemake_logger_plugin_signfold.stages import Board, duration
+from snakemake_logger_plugin_signfold.stages import Board
 
 pytestmark = pytest.mark.xdist_group("terminal")
 SNAKEFILE = """
@@ -263,8 +263,3 @@ def test_epochs_are_counted_within_epochs_too(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("INFO: 2 of 20 epochs: loss 1\nepoch 3/20:  50%|##  | 6/12 [00:01<00:01]")
     list(board.look())
     assert next(board.rows())[1:4] == (2.5, 40, "epochs")
-
-
-def test_durations_are_for_people() -> None:
-    said = [duration(seconds) for seconds in (3.2, 75, 1500, 8000, 300000)]
-    assert said == ["3 s", "1 min 15 s", "25 min", "2 h 13 min", "3 d 11 h"]

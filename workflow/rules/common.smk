@@ -55,7 +55,7 @@ def dataset_of(wildcards):
 
 
 # As many trainings run at a time on this machine as it has GPUs; where a cluster runs them, the profile asks for one each.
-GPUS = devices.count() if workflow.local_exec else 0
+GPUS = devices.count_devices() if workflow.local_exec else 0
 if GPUS and "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", GPUS)
 

@@ -1,0 +1,27 @@
+import pytest
+
+from signfold.core.text import counted, duration
+
+
+def test_a_number_agrees_with_its_noun() -> None:
+    assert counted(1, "video") == "1 video"
+    assert counted(2000, "video") == "2,000 videos"
+    assert counted(0, "class", "classes") == "0 classes"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (59.7, "1 min"),
+        (75, "1 min 15 s"),
+        (599, "9 min 59 s"),
+        (629, "10 min"),
+        (3600, "1 h"),
+        (8000, "2 h 13 min"),
+        (86_400, "1 d"),
+        (300_000, "3 d 11 h"),
+    ],
+)
+def test_durations_are_rounded_to_what_matters(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
