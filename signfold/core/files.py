@@ -113,7 +113,7 @@ def write_parquet(table: pa.Table, path: str | Path, metadata: Mapping[str, Any]
 def encode_parquet(table: pa.Table, sink: str | Path | pa.NativeFile, metadata: Mapping[str, Any] | None) -> None:
     """Write a table as zstd-compressed Parquet, with a checksum of every page, into a file or a buffer.
 
-    The bytes of floats are split into streams: without loss, keypoints then take 44 % less (docs/storage.md).
+    The bytes of floats are split into streams: without loss, keypoints then take 43 % less (docs/storage.md).
     """
     if metadata is not None:
         existing = table.schema.metadata or {}
