@@ -19,6 +19,8 @@ PROJECT = Path(__file__).parents[2]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "tests/helpers")]
 os.environ["PYTHONPATH"] = str(PROJECT)
 
+import file_faults  # noqa: E402, F401 -- each adds its own to FAULTS
+import machine_faults  # noqa: E402, F401
 from faults import FAULTS, SHORT, Judged  # noqa: E402
 from world import World, finish  # noqa: E402
 
