@@ -119,7 +119,7 @@ def folds(results: Results) -> Section:
 
 
 def _similar_signers(results: Results) -> list[str]:
-    """Return the signers who may be one person by the index, which knows what to keep, and were several to the audit."""
+    """Return the names that may be of one person, and that the audit took for several; not those that are kept."""
     audited = results.audit.get("near_equal", {}).get("signer", [])
     told = [group for group in results.near_equal.get("signer", []) if group in audited]
     return [" and ".join(group) for group in told]

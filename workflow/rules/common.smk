@@ -13,9 +13,13 @@ os.environ.update(PYTHONPATH=str(workflow.basedir))
 # 25 % faster (docs/experiments.md). Read when a process starts; versions before 2.35 allow 32 MB at most.
 os.environ.update(MALLOC_TRIM_THRESHOLD_="2147483647", MALLOC_MMAP_THRESHOLD_="33554432")
 
+from snakemake.io import IOFile
+
 from signfold.config.load import resolved
+from signfold.config.lost_records import check_settings
 from signfold.config.overview import introduction
 from signfold.config.project import Project
+from signfold.config.targets import wanted
 from signfold.core import devices, versions
 from signfold.core.errors import SignfoldError
 
@@ -48,6 +52,9 @@ def introduce():
         given, dag = workflow.config_settings.overwrite_config, workflow.dag_settings
         for line in introduction(project, given, dag.targets, dag.until):
             print(line, file=sys.stderr)
+        if not (dag.forceall or dag.forcerun):
+            for name in wanted(project, dag.targets):
+                check_settings(project[name], lambda file: workflow.persistence.metadata(IOFile(file)) is not None)
 
 
 def dataset_of(wildcards):
