@@ -30,7 +30,7 @@ def check_settings(dataset: Dataset, recorded: Callable[[str], bool]) -> None:
     SignfoldError
         If such a file was made with other settings; the message has a line for each.
     """
-    said = []
+    said: list[str] = []
     for stage, file in _first_files(dataset):
         if file.exists() and not recorded(str(file)):
             said += _differing(dataset, stage, file)
