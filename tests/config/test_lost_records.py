@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,10 +14,11 @@ import yaml
 from paths import PROJECT
 
 from signfold.config.load import merged, resolved
-from signfold.config.lost_records import check_settings
+from signfold.config.lost_records import check_unrecorded
 from signfold.config.project import Dataset, Project
 from signfold.core.errors import SignfoldError
 from signfold.core.files import write_json, write_parquet
+from signfold.dataset.index_table import write_index
 
 DEFAULT = yaml.safe_load((PROJECT / "config" / "config.yaml").read_text())
 
@@ -27,6 +32,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "videos" / f"{name}.mp4").write_bytes(b"x")
     now = dataset()
     root = Path("results/mine")
+    rows = [
+        {"sample_id": path.stem, "sha256": hashlib.sha256(b"x").hexdigest(), "bytes": 1}
+        for path in sorted(Path("videos").iterdir())
+    ]
     tables = {
         "keypoints/0.videos": {"options": {**now.keypoint_options}, "max_seconds": now.keypoint_options["max_seconds"]},
         "tensors/0": {"settings": now.section("tensors"), "keypoints": now.keypoint_options},
@@ -34,7 +43,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "folds/fold-1": {"settings": now.section("folds")},
     }
     for name, metadata in tables.items():
-        write_parquet(pa.table({"a": [1]}), root / f"{name}.parquet", metadata)
+        write_parquet(pa.Table.from_pylist(rows), root / f"{name}.parquet", metadata)
+    write_index(now.index, 1, root / "index.parquet", root / "index.excluded.csv")
     made = {"settings": {"training": now.section("training"), "model": now.section("model")}}
     write_json(root / "models/fold-1/joint/seed-1/metrics.json", made)
     return root
@@ -54,7 +64,7 @@ def never(_: str) -> bool:
 
 
 def test_files_made_as_asked_for_need_no_record(folder: Path) -> None:
-    check_settings(dataset(), never)
+    check_unrecorded(dataset(), never)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +79,7 @@ def test_files_made_as_asked_for_need_no_record(folder: Path) -> None:
 )
 def test_each_file_that_was_made_otherwise_is_named(folder: Path, changed: dict[str, object], files: list[str]) -> None:
     with pytest.raises(SignfoldError) as error:
-        check_settings(dataset(**changed), never)
+        check_unrecorded(dataset(**changed), never)
     first, *lines = str(error.value).splitlines()
     assert "lost its records" in first
     ((section, options),) = changed.items()
@@ -81,7 +91,43 @@ def test_each_file_that_was_made_otherwise_is_named(folder: Path, changed: dict[
         assert f"; delete results/mine/{name.split('/')[0]} and run again" in line
 
 
-def test_what_snakemake_has_a_record_of_is_left_to_it(folder: Path) -> None:
-    check_settings(dataset(tensors={"frames": 9}), lambda file: file == "results/mine/tensors/0.parquet")
+def replace(video: Path) -> None:
+    """Another content of the same size, with a later time."""
+    video.write_bytes(b"y")
+    os.utime(video, (4e9, 4e9))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda video: video.write_bytes(b"longer"),
+        replace,
+        Path.unlink,
+        lambda video: shutil.copy(video, "videos/no_cy.mp4"),
+    ],
+)
+def test_a_video_that_came_went_or_was_replaced_is_named(folder: Path, change: Callable[[Path], object]) -> None:
+    os.utime("videos/yes_bob.mp4", (4e9, 4e9))  # later than its keypoints, as after a copy of the dataset
+    check_unrecorded(dataset(), never)
+    change(Path("videos/yes_ann.mp4"))
+    with pytest.raises(SignfoldError) as error:
+        check_unrecorded(dataset(), never)
+    name = "no_cy" if Path("videos/no_cy.mp4").exists() else "yes_ann"
+    line = f"  results/mine/keypoints/0.parquet: {name} is not what it was made of; delete it and run again"
+    assert line in str(error.value).splitlines()
+
+
+def test_a_label_that_has_changed_is_named(folder: Path) -> None:
+    other = dataset()
+    other.source["match"] = r"(?P<signer>[a-z]+)_(?P<label>[a-z]+)\.mp4$"
+    with pytest.raises(
+        SignfoldError, match=r"results/mine/index\.parquet: no_ann is another row now; delete it and res"
+    ):
+        check_unrecorded(other, never)
+
+
+def test_with_one_record_all_is_left_to_snakemake(folder: Path) -> None:
+    """A killed run leaves files without a record, which Snakemake makes again."""
+    check_unrecorded(dataset(tensors={"frames": 9}), lambda file: file == "results/mine/keypoints/0.videos.parquet")
     (folder / "tensors/0.parquet").unlink()
-    check_settings(dataset(tensors={"frames": 9}), never)
+    check_unrecorded(dataset(tensors={"frames": 9}), never)

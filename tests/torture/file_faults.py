@@ -191,7 +191,16 @@ def interlaced(world: World) -> Iterator[Judged]:
 
 @fault("Snakemake's memory lost")
 def without_snakemake(world: World) -> Iterator[Judged]:
+    """And a video or a label changed: without its records Snakemake takes all for up to date."""
     shutil.rmtree(world.folder / ".snakemake")
     clip = world.clips()[0]
-    shutil.copy(world.spares[3], clip)
+    if world.chance.random() < 0.5:
+        shutil.copy(world.spares[3], clip)
+        stale = ["keypoints/0.parquet"]
+    else:
+        world.relabel(clip, signer=next(signer for signer in SIGNERS if signer not in clip.name))
+        stale = ["index.parquet", "items.parquet"]
+    yield Judged(f"delete {'it' if len(stale) == 1 else 'it and results/signs/items.parquet'}", compare=False)
+    for name in stale:  # as it says
+        (world.results / name).unlink()
     yield Judged()

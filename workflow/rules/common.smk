@@ -16,7 +16,7 @@ os.environ.update(MALLOC_TRIM_THRESHOLD_="2147483647", MALLOC_MMAP_THRESHOLD_="3
 from snakemake.io import IOFile
 
 from signfold.config.load import resolved
-from signfold.config.lost_records import check_settings
+from signfold.config.lost_records import check_unrecorded
 from signfold.config.overview import introduction
 from signfold.config.project import Project
 from signfold.config.targets import wanted
@@ -54,7 +54,7 @@ def introduce():
             print(line, file=sys.stderr)
         if not (dag.forceall or dag.forcerun):
             for name in wanted(project, dag.targets):
-                check_settings(project[name], lambda file: workflow.persistence.metadata(IOFile(file)) is not None)
+                check_unrecorded(project[name], lambda file: workflow.persistence.metadata(IOFile(file)) is not None)
 
 
 def dataset_of(wildcards):
