@@ -8,6 +8,7 @@ bars; elsewhere plain lines, one a minute for each stage at work. All that Snake
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 import threading
@@ -24,7 +25,7 @@ from rich.table import Table
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 
 from signfold.core.text import counted, duration
-from snakemake_logger_plugin_signfold.messages import AGAIN, CHATTER, KILLED, last_words, plain
+from snakemake_logger_plugin_signfold.messages import AGAIN, CHATTER, killed_by, last_words, plain
 from snakemake_logger_plugin_signfold.reasons import Reasons
 from snakemake_logger_plugin_signfold.stages import Board
 
@@ -47,7 +48,8 @@ class LogHandler(LogHandlerBase):
         self.command = self.logfile = self.report = ""
         self.begun = time.monotonic()
         self.warnings: Counter[str] = Counter()
-        self.stopped = self.broken = self.killed = False
+        self.stopped = self.broken = False
+        self.killer = ""
         self.over = threading.Event()
         self.own = snakemakes_own(common) if common.verbose or common.debug_dag else None
         sys.excepthook = _excepthook
@@ -104,14 +106,12 @@ class LogHandler(LogHandlerBase):
         if self.board:
             self.board.failed.add(about["jobid"])
         named = " ".join([about["rule_name"], *(job.wildcards.values() if job else ())])
-        said = last_words(Path(about["log"][0])) if about["log"] else ""
-        if not said and self.killed:
-            said = "killed by the system: most likely its memory ran out; run fewer jobs at a time (a smaller --cores)"
+        said = last_words(Path(about["log"][0] if about["log"] else os.devnull), self.killer)
         said = said or str(about.get("rule_msg") or "it ended without a word")
         self.say(f"failed: {named}: {said}", "red")
         logs = ", ".join(about["log"])  # the rule's, and a cluster's
         self.say(f"  log: {logs}" if logs else "  no log", "red")
-        self.killed = False
+        self.killer = ""
 
     def on_group_error(self, record: logging.LogRecord, _: dict[str, Any]) -> None:
         """Say that a group of jobs failed."""
@@ -121,7 +121,7 @@ class LogHandler(LogHandlerBase):
         """Show an error of the workflow as a whole: last, alone."""
         message = record.getMessage()
         if "CalledProcessError in " in message or about.get("exception") == "SpawnedJobError":  # shown with the job
-            self.killed = self.killed or bool(KILLED.search(message))
+            self.killer = self.killer or killed_by(message)
         elif not message.startswith("WorkflowError:\nAt least one job"):
             self.broken = True
             self.say(plain(message, sys.argv), "red")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +17,14 @@ CHATTER = re.compile(
     "|Cleaning up SLURM|Job [0-9]+ has been|Submitted array|Updating |Processed |Migrat|Complete log"
     "|Exiting because a job"
 )
-KILLED = re.compile(r"SIGKILL|exit status (137|-9)\b")
+_SIGNAL = re.compile(r"\b(SIG[A-Z]{3,})\b|exit status (-?\d+)\b")
+# What libraries write where the system gives no memory, before they end the process.
+_NO_MEMORY = re.compile(
+    "^.*(?:bad_alloc|out of memory|can(?:not|'t) allocate memory|memory allocation|failed to map segment"
+    "|pthread_create|thread creation|can't start new thread).*$",
+    re.I | re.M,
+)
+_FEWER = "run fewer jobs at a time (a smaller --cores)"
 _FRAME = re.compile(r'  File ".*", line [0-9]+, in ')
 
 
@@ -64,15 +72,44 @@ def _yaml_mistake(name: str) -> str | None:
     return None
 
 
-def last_words(log: Path) -> str:
-    """Return the error with which a job's log ends, or the log's last lines where it ends otherwise."""
+def killed_by(message: str) -> str:
+    """Return the name of the signal that ended a job, by what Snakemake says of its command; "" for none."""
+    if (found := _SIGNAL.search(message)) is None:
+        return ""
+    status = int(found[2] or 0)
+    try:
+        return found[1] or signal.Signals(-status if status < 0 else status - 128).name
+    except ValueError:
+        return ""
+
+
+def last_words(log: Path, killer: str = "") -> str:
+    """Return why a job failed: the error with which its log ends, or the log's last lines where it ends otherwise.
+
+    Parameters
+    ----------
+    log
+        The job's log.
+    killer
+        Name of the signal that ended the job.
+    """
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - (1 << 16)))
             text = file.read().decode(errors="replace").replace("\r", "\n").strip()
     except OSError:
-        return ""
+        text = ""
     _, found, said = text.rpartition(" ERROR signfold: ")
     if found:
         return said
+    end = "\n".join(text.splitlines()[-20:])
+    if lines := list(_NO_MEMORY.finditer(end)):
+        by = f", then {killer}" if killer else ""
+        return f"memory ran out ({lines[-1][0].strip()}{by}); {_FEWER}"
+    if killer == "SIGKILL":
+        return f"killed by the system: most likely its memory ran out; {_FEWER}"
+    if killer in ("SIGABRT", "SIGSEGV", "SIGBUS"):
+        return f"killed by {killer}: a library gave up, often for want of memory; {_FEWER}, or see the log"
+    if killer:
+        return f"killed by {killer}"
     return "\n" + textwrap.indent("\n".join(text.splitlines()[-8:]), "    ") if "Traceback" in text else ""

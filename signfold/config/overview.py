@@ -37,12 +37,10 @@ def introduction(
     SignfoldError
         If a target or dataset cannot be made, or it is not said which dataset to build.
     """
-    named = wanted(project, targets)
     if not targets or "all" in targets:
         check_dataset_is_named(given, project.config)
-        named[project.config["dataset"]] = True
     said = []
-    for name, folds_needed in named.items():
+    for name, folds_needed in wanted(project, targets).items():
         said += head(project[name], folds_needed and not until)
         said += [f"{name}: note: {line}" for line in overruled(given, project.config, name)]
     return said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import PurePosixPath
 
 from signfold.config.project import Project
@@ -15,7 +15,7 @@ _BEFORE_FOLDS = {"videos", "keypoints", "tensors", "index.parquet", "index.exclu
 _BEFORE_FOLDS |= {"manifest.parquet", "manifest.excluded.csv", "classes.csv", "duplicates.parquet", "pretrain"}
 
 
-def wanted(project: Project, targets: Iterable[str]) -> dict[str, bool]:
+def wanted(project: Project, targets: Collection[str]) -> dict[str, bool]:
     """Return the datasets that targets belong to, and of each whether its folds are needed.
 
     Parameters
@@ -39,6 +39,8 @@ def wanted(project: Project, targets: Iterable[str]) -> dict[str, bool]:
             found[parts[1]] = found.get(parts[1], False) or parts[2] not in _BEFORE_FOLDS
             if fold := re.fullmatch(r"(fold-[0-9]+|official)(\..*)?", parts[3] if len(parts) > 3 else ""):
                 _check_fold(project, target, parts[1], fold[1])
+    if not targets or "all" in targets:
+        found[project.config["dataset"]] = True
     return found
 
 

@@ -23,6 +23,25 @@ def keypoint_options(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return options | ({"max_seconds": metadata["max_seconds"]} if "max_seconds" in metadata else {})
 
 
+def stated(stage: str, metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the options that a file was made with, by section of the configuration.
+
+    Parameters
+    ----------
+    stage
+        What the file is of: keypoints, tensors, manifest, folds or models.
+    metadata
+        Metadata of a shard, of the items, or of a fold; for models, what `metrics.json` has.
+    """
+    if stage == "keypoints":
+        return {"keypoints": keypoint_options(metadata)}
+    settings = metadata.get("settings") or {}
+    if stage == "models":
+        return settings
+    found = {stage: settings}
+    return found | {"keypoints": metadata.get("keypoints") or {}} if stage == "tensors" else found
+
+
 def differences(made: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Return the options that a file has otherwise than asked for, or lacks: (found, asked) by name."""
     made, asked = _plain(made), _plain(asked)
@@ -50,8 +69,8 @@ def check_made_with(path: str | Path, made: Mapping[str, Any], asked: Mapping[st
     """
     for key, (found, wanted) in differences(made, asked).items():
         raise SignfoldError(
-            f"{path}: made with {section}.{key} {_shown(found)}, but the configuration says {_shown(wanted)}; delete "
-            f"the file and run again, or set {section}.{key} to {_shown(found)}"
+            f"{path}: made with {section}.{key} {shown(found)}, but the configuration says {shown(wanted)}; delete "
+            f"the file and run again, or set {section}.{key} to {shown(found)}"
         )
 
 
@@ -61,5 +80,6 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value of an option as one writes it."""
     return json.dumps(value, ensure_ascii=False)

@@ -18,7 +18,10 @@ ADVICE = {
     errno.EPERM: "make {folder} writable",
 }
 # What libraries say where the system gives no memory. Their classes are not asked for: importing them takes seconds.
-_NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "failed to allocate", "bad_alloc")
+_NO_MEMORY = (
+    *("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory", "failed to allocate"),
+    *("bad_alloc", "failed to map segment", "can't start new thread"),
+)
 AGAIN = "then run the same command again: what is finished stays"
 
 
@@ -40,6 +43,11 @@ def refused(path: str | Path, error: OSError) -> CannotWrite:
     return CannotWrite(f"{path}: cannot be written ({said}); {advice}, {AGAIN}")
 
 
+def of_memory(text: str) -> str | None:
+    """Return the first line of a text in which a library says that it got no memory; None if there is none."""
+    return next((line for line in text.splitlines() if any(words in line.lower() for words in _NO_MEMORY)), None)
+
+
 def explanation(error: Exception) -> str | None:
     """Return what a user can do about an error, in one message; None for a mistake of the program's own."""
     if isinstance(error, SignfoldError):
@@ -48,9 +56,12 @@ def explanation(error: Exception) -> str | None:
         return str(refused(os.fsdecode(error.filename), error))
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"a file cannot be written ({error.strerror}); free some space (`df -h` shows where), {AGAIN}"
-    said = (str(error).strip() or type(error).__name__).splitlines()[0]
-    if not (isinstance(error, MemoryError) or any(words in said.lower() for words in _NO_MEMORY)):
-        return None
+    text = str(error).strip() or type(error).__name__
+    said = of_memory(text)
+    if said is None:
+        if not isinstance(error, MemoryError):
+            return None
+        said = text.splitlines()[0]
     if "cuda" in said.lower():
         return f"the GPU's memory ran out ({said}); lower training.batch_size, {AGAIN}"
     return f"memory ran out ({said}); run fewer jobs at a time (a smaller --cores) or use a larger machine, {AGAIN}"

@@ -18,6 +18,7 @@ from signfold.core import versions
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_metadata, read_parquet, write_json
 from signfold.core.results import ROLES
+from signfold.dataset import spelling
 from signfold.folds.roles import COLUMNS, other_version, signers_may_share
 
 SHOWN = 5  # leaking items that a message names
@@ -160,7 +161,8 @@ def audit_folds(fold_files: Sequence[Path], out_json: Path, duplicates: Path | N
 
     The report has `ok` (true), `group` (`signer` or `sample`), `method`, `shared_signers` (whether a signer is in two
     roles anywhere, where the protocol allows it), `tested_shared_signers` (those in a test part and in another role of
-    its fold), per fold the counts of clips and signers, `same_take` (number of pairs of clips that show one take, and
+    its fold), `near_equal` (groups of names of signers and of labels that may mean one thing: to the audit they are
+    several), per fold the counts of clips and signers, `same_take` (number of pairs of clips that show one take, and
     of exact copies among them; null without `duplicates`), and `findings` (empty).
 
     Parameters
@@ -191,8 +193,11 @@ def audit_folds(fold_files: Sequence[Path], out_json: Path, duplicates: Path | N
             + "\n  ".join(findings)
             + "\nDelete the folder folds/ and run again; if it comes back, the manifest or signfold is at fault"
         )
-    write_json(out_json, {**audit_report(folds), "same_take": _same_take(folds[0]) if duplicates else None})
+    report = audit_report(folds)
+    write_json(out_json, {**report, "same_take": _same_take(folds[0]) if duplicates else None})
     log.info("%d folds: nothing is in two roles", len(folds))
+    for line in spelling.described(report["near_equal"]):
+        log.warning("%s: the audit takes these names for different ones; if they mean one, join them (spellings)", line)
 
 
 def audit_report(folds: Sequence[AuditedFold]) -> dict[str, Any]:
@@ -207,10 +212,18 @@ def audit_report(folds: Sequence[AuditedFold]) -> dict[str, Any]:
         "shared_signers": bool(shared),
         "tested_shared_signers": sorted(tested),
         "unknown_signers": folds[0].metadata.get("unknown_signers"),
+        "near_equal": _near_equal(folds[0]),
         "checks": [check.__name__.removeprefix("check_") for check in (*CHECKS, check_together)],
         "folds": {fold.name: _counts(fold) | {"shared": shared.get(fold.name, {})} for fold in folds},
         "findings": [],
     }
+
+
+def _near_equal(fold: AuditedFold) -> dict[str, list[list[str]]]:
+    """Return the near-equal names of signers and labels, by field; none of a field without any."""
+    clips = fold.rows[fold.rows["copy"] == 0]
+    found = {field: spelling.near_equal(clips[field].dropna()) for field in ("signer", "label")}
+    return {field: groups for field, groups in found.items() if groups}
 
 
 def _same_take(fold: AuditedFold) -> dict[str, int]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from signfold.core.clip import Extraction, empty_keypoints
+from signfold.core.refusals import of_memory
 from signfold.keypoints.cache import CRASHED, entry_bytes, from_bytes
 from signfold.keypoints.holistic import Holistic
 
@@ -71,8 +72,9 @@ class Isolated:
             code = child.wait()
             self._child = None
             self._stderr.seek(0)
-            log.warning("%s: %s", path, self._stderr.read()[-2000:].decode(errors="backslashreplace"))
-            return _crashed(_death(code))
+            wrote = self._stderr.read()[-2000:].decode(errors="backslashreplace")
+            log.warning("%s: %s", path, wrote)
+            return _crashed(_death(code, wrote))
         self.close()
         return _crashed(f"it gave no frame for {PATIENCE_SECONDS:.0f} seconds")
 
@@ -108,13 +110,13 @@ def _crashed(why: str) -> Extraction:
     return Extraction(empty_keypoints(), CRASHED, reason)
 
 
-def _death(code: int) -> str:
-    """Return in words how a process ended."""
+def _death(code: int, wrote: str) -> str:
+    """Return in words how a process ended, after what it wrote."""
+    wanted = code == -signal.SIGKILL or of_memory(wrote)
+    memory = ", most likely for want of memory" if wanted else ""
     if code >= 0:
-        return f"its process ended with status {code} (see the log)"
-    name = signal.Signals(-code).name
-    memory = ", most likely for want of memory" if -code == signal.SIGKILL else ""
-    return f"its process was killed by {name}{memory}"
+        return f"its process ended with status {code}{memory} (see the log)"
+    return f"its process was killed by {signal.Signals(-code).name}{memory}"
 
 
 def main(number: int, options: dict[str, Any]) -> None:

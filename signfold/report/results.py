@@ -65,6 +65,13 @@ class Results:
         return _parquet([self.root / "index.parquet"], ["sample_id", "label", "gloss", "signer"])
 
     @cached_property
+    def near_equal(self) -> dict[str, list[list[str]]]:
+        """Groups of names that may mean one signer or one label, by field; none that the user wants to keep."""
+        path = self.root / "index.parquet"
+        found: dict[str, list[list[str]]] = read_metadata(path).get("near_equal", {}) if path.exists() else {}
+        return found
+
+    @cached_property
     def videos(self) -> pd.DataFrame:
         """One row per video looked at, with its sizes and status."""
         columns = ["sample_id", "fps", "frames", "frames_pose", "frames_left_hand", "frames_right_hand", "status"]

@@ -13,6 +13,7 @@ import pandas as pd
 import yaml
 
 from signfold.core.results import ROLES, fold_order
+from signfold.dataset import spelling
 from signfold.evaluation.metrics import TOP
 from signfold.report import plots, sheets, skeletons
 from signfold.report.quality import quality as quality
@@ -74,6 +75,7 @@ def data(results: Results) -> Section:
         "per_class": {"min": per_class.min(), "median": per_class.median(), "max": per_class.max()}
         if len(clips)
         else None,
+        "similar": spelling.described(results.near_equal),
         "reasons": _reasons(excluded),
         "excluded": excluded.head(LISTED).to_dict("records"),
         "excluded_total": len(excluded),
@@ -111,8 +113,16 @@ def folds(results: Results) -> Section:
         "matrix": _matrix(results.folds),
         "known": known,
         "audit": results.audit,
+        "similar_signers": _similar_signers(results),
         "same_take": results.audit.get("same_take"),
     }
+
+
+def _similar_signers(results: Results) -> list[str]:
+    """Return the names that may be of one person, and that the audit took for several; not those that are kept."""
+    audited = results.audit.get("near_equal", {}).get("signer", [])
+    told = [group for group in results.near_equal.get("signer", []) if group in audited]
+    return [" and ".join(group) for group in told]
 
 
 def _matrix(tables: Mapping[str, pd.DataFrame]) -> list[tuple[str, list[str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -103,6 +104,14 @@ def test_missing_memory_is_one_line(tmp_path: Path, work: str) -> None:
     (line,) = (tmp_path / "log").read_text().splitlines()
     assert "memory ran out" in line
     assert "run fewer jobs at a time" in line
+
+
+def test_missing_memory_is_told_by_what_a_library_says_of_it() -> None:
+    numpys = "Importing the numpy C-extensions failed.\n\nOriginal error was: libquadmath.so: failed to map segment\n"
+    for error in (ImportError(numpys), OSError(errno.ENOMEM, "Cannot allocate memory")):
+        assert "memory ran out" in str(explanation(error))
+    assert "libquadmath" in str(explanation(ImportError(numpys)))
+    assert explanation(ImportError("no module named b\nor c")) is None
 
 
 def test_missing_memory_of_a_gpu_names_the_batch() -> None:

@@ -47,6 +47,15 @@ def test_clean_folds_pass_and_the_file_says_so(folder):
     assert (found["ok"], found["shared_signers"], found["group"], found["findings"]) == (True, False, "signer", [])
     assert sum(fold["clips"]["test"] for fold in found["folds"].values()) == len(people())
     assert list(found["folds"]) == ["fold-1", "fold-2", "fold-3"]
+    assert found["near_equal"] == {}
+
+
+def test_names_that_may_mean_one_pass_and_are_told(tmp_path, caplog):
+    run(tmp_path, [*people(), clip("x", signer="Signer 1"), clip("y", label="00")], k=3)
+    audit_folds(paths(tmp_path), tmp_path / "audit.json")
+    found = json.loads((tmp_path / "audit.json").read_text())
+    assert found["near_equal"] == {"signer": [["signer1", "Signer 1"]], "label": [["0", "00"]]}
+    assert "signer: 'signer1', 'Signer 1': the audit takes these names for different ones" in caplog.text
 
 
 @pytest.mark.parametrize("pair", [("train", "test"), ("val", "test"), ("train", "val")])

@@ -66,6 +66,13 @@ def test_a_child_that_dies_is_said_and_replaced(
         assert extractor.extract(path).status == "no_person"
 
 
+@pytest.mark.parametrize(
+    ("code", "wrote", "memory"), [(-6, "what():  std::bad_alloc\n", True), (-6, "assert\n", False)]
+)
+def test_what_a_child_wrote_tells_whether_memory_ended_it(code: int, wrote: str, memory: bool) -> None:
+    assert ("want of memory" in isolated._death(code, wrote)) == memory
+
+
 def test_a_child_that_gives_no_frame_is_ended(
     tmp_path: Path, write_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

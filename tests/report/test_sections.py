@@ -11,7 +11,7 @@ import pytest
 from fake_results import SHUFFLED, as_official, evaluated, fake_results, rewrite, run_evaluate
 from html_page import built
 
-from signfold.core.files import read_json, write_json
+from signfold.core.files import read_json, read_metadata, read_parquet, write_json, write_parquet
 from signfold.report import sections
 from signfold.report.format import share
 from signfold.report.results import Results
@@ -25,6 +25,20 @@ def test_reasons_are_counted_without_their_figures(tmp_path: Path) -> None:
         ("manifest", "hand seen in … % of frames", 3),
         ("manifest", "unreadable", 1),
     ]
+
+
+def test_names_that_may_mean_one_are_told_with_the_data_and_with_the_audit(tmp_path: Path) -> None:
+    root = fake_results(tmp_path)
+    assert "Names that may mean one" not in built(root).words
+    groups = {"signer": [["Anna", "anna"]], "label": [["1", "01"]]}
+    path = root / "index.parquet"
+    write_parquet(read_parquet(path), path, read_metadata(path) | {"near_equal": groups})
+    write_json(root / "folds/audit.json", read_json(root / "folds/audit.json") | {"near_equal": groups})
+    said = built(root).words
+    assert "to join or keep: label: '1', '01'; signer: 'Anna', 'anna'." in said
+    assert "one person under several: Anna and anna." in said
+    write_parquet(read_parquet(path), path, read_metadata(path) | {"near_equal": {}})  # as with `spellings: keep`
+    assert "one person under several" not in built(root).words
 
 
 def test_heat_map_shows_the_confused_signs_only(tmp_path: Path) -> None:

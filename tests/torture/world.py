@@ -94,11 +94,12 @@ class World:
         shutil.copytree(self.base, self.folder)
         self.configure(self.folder)
 
-    def restore(self) -> None:
-        """Put back what a fault changed in the dataset."""
-        wanted = self.base / self.dataset
+    def restore(self) -> bool:
+        """Put back what a fault changed in the dataset; return whether it had changed any."""
+        wanted, changed = self.base / self.dataset, False
         for path in sorted(self.root.rglob("*"), reverse=True):
             if not (wanted / path.relative_to(self.root)).exists():
+                changed = True
                 path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
         for path in wanted.rglob("*"):
             here = self.root / path.relative_to(wanted)
@@ -106,6 +107,8 @@ class World:
                 here.unlink(missing_ok=True)
                 here.parent.mkdir(exist_ok=True)
                 shutil.copy(path, here)
+                changed = True
+        return changed
 
     def start(self, *targets: str, before: tuple[str, ...] = (), folder: Path | None = None) -> subprocess.Popen[str]:
         """Start Snakemake in a process group of its own; `before` is a command that runs it."""
@@ -190,15 +193,17 @@ class World:
         _write_table(table, [row for row in rows if row["video"] is not None])
 
     def _make_videos(self, rendered: Path) -> None:
-        render(rendered, SynthSettings(signs=2, signers=3, takes=1, seed=self.chance.randrange(100)), workers=2)
-        names = [f"{signer}_{sign}" for signer in SIGNERS for sign in SIGNS]
-        videos = sorted(rendered.glob("*.mp4"))
+        """Cut four clips of each signer out of one that is rendered: of two signs, and of as many spares."""
+        render(rendered, SynthSettings(signs=1, signers=3, takes=1, seed=self.chance.randrange(100)), workers=2)
         rows = []
-        for name, video in zip(names, videos, strict=True):
-            clip = shorten(video, self.base / "signs" / f"{name}.mp4", FRAMES)
-            os.utime(clip, (1.7e9, 1.7e9))
-            rows.append({"video": f"{name}.mp4", "label": name[4:], "signer": name[:3], "split": ""})
-            self.spares.append(shorten(video, rendered / "spares" / video.name, 2 * FRAMES))
+        for signer, video in zip(SIGNERS, sorted(rendered.glob("*.mp4")), strict=True):
+            for number, sign in enumerate(SIGNS, start=1):
+                name = f"{signer}_{sign}"
+                clip = shorten(video, self.base / "signs" / f"{name}.mp4", number * FRAMES)
+                os.utime(clip, (1.7e9, 1.7e9))
+                rows.append({"video": clip.name, "label": sign, "signer": signer, "split": ""})
+                spare = rendered / "spares" / clip.name
+                self.spares.append(shorten(video, spare, number * FRAMES + FRAMES // 2))
         _write_table(self.base / "signs/labels.csv", rows)
 
     def _make_imports(self, name: str) -> None:

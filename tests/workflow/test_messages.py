@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+
+from signfold.core import files
 
 PROJECT = Path(__file__).parents[2]
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--cores", "1"]
@@ -75,3 +78,20 @@ def test_a_mistake_is_the_last_that_is_printed_without_a_traceback(
     assert said[-1].startswith(last)
     assert not any("Traceback" in line or "common.smk" in line for line in said)
     assert not (folder / ".snakemake" / "locks").is_dir() or not any((folder / ".snakemake" / "locks").iterdir())
+
+
+def test_results_of_other_settings_whose_records_are_lost_stop_a_run(folder: Path) -> None:
+    """Snakemake alone would take them for up to date."""
+    with (folder / "mine.yaml").open("a") as config:
+        config.write("shards: 1\nkeypoints: {min_detection_confidence: 0.9}\n")
+    made = folder / "results/mine/keypoints/0.videos.parquet"
+    files.write_parquet(pa.table({"a": [1]}), made, {"options": {"min_detection_confidence": 0.5}})
+    (folder / "results/mine/report.html").touch()
+    status, said = dry_run(folder)
+    assert status != 0
+    assert said[-1].startswith(
+        "  results/mine/keypoints/0.videos.parquet: made with keypoints.min_detection_confidence 0.5, but the "
+        "configuration says 0.9; delete results/mine/keypoints and run again"
+    )
+    made.unlink()
+    assert dry_run(folder)[0] == 0

@@ -16,7 +16,7 @@ import pytest
 from paths import PROJECT
 
 from signfold.core import files
-from snakemake_logger_plugin_signfold.messages import plain
+from snakemake_logger_plugin_signfold.messages import killed_by, last_words, plain
 from snakemake_logger_plugin_signfold.reasons import Reasons, changes
 from snakemake_logger_plugin_signfold.stages import Board
 
@@ -51,7 +51,7 @@ with job(snakemake.log[0], 1):
     Path(snakemake.output[0]).touch()
 """
 TRAIN = """
-import os, time
+import os, signal, time
 from pathlib import Path
 from signfold.core.errors import SignfoldError
 from signfold.core.job import job
@@ -66,8 +66,11 @@ with job(snakemake.log[0], 1):
             raise RuntimeError("nobody has thought of this")
         if mode == "memory":
             bytearray(1 << 60)
-        if mode == "killed":
-            os.kill(os.getpid(), 9)
+        if mode in ("KILL", "ABRT", "TERM"):
+            os.kill(os.getpid(), getattr(signal, f"SIG{mode}"))
+        if mode == "blas":
+            os.write(2, b"OpenBLAS error: Memory allocation still failed after 10 retries, giving up.\\n")
+            os._exit(1)
         time.sleep(60)
     Path(snakemake.output[0]).touch()
 """
@@ -171,7 +174,10 @@ def test_a_dry_run_of_many_clips_fits_a_screen(tmp_path: Path) -> None:
     [
         ("mistake", "failed: train demo: training.epochs: found -1; expected 1 or more\n"),
         ("memory", "failed: train demo: memory ran out (MemoryError); run fewer jobs at a time"),
-        ("killed", "failed: train demo: killed by the system: most likely its memory ran out"),
+        ("KILL", "failed: train demo: killed by the system: most likely its memory ran out"),
+        ("ABRT", "failed: train demo: killed by SIGABRT: a library gave up, often for want of memory"),
+        ("TERM", "failed: train demo: killed by SIGTERM\n"),
+        ("blas", "failed: train demo: memory ran out (OpenBLAS error: Memory allocation still failed after 10 retries"),
         ("bug", "RuntimeError: nobody has thought of this\n"),
     ],
 )
@@ -182,6 +188,28 @@ def test_a_job_that_fails_says_why_and_how_to_go_on(folder: Path, mode: str, mes
     assert "1 job failed" in said
     assert "the same command does the rest" in said
     assert ("Traceback" in said) == (mode == "bug")
+
+
+@pytest.mark.parametrize(
+    ("message", "killer"),
+    [
+        ("Command '...' died with <Signals.SIGSEGV: 11>.", "SIGSEGV"),
+        ("returned non-zero exit status 134.", "SIGABRT"),
+        ("returned non-zero exit status -9.", "SIGKILL"),
+        ("returned non-zero exit status 1.", ""),
+        ("returned non-zero exit status 255.", ""),
+    ],
+)
+def test_the_signal_that_ended_a_job_is_known_by_its_status(message: str, killer: str) -> None:
+    assert killed_by(message) == killer
+
+
+def test_only_the_end_of_a_log_tells_of_memory(tmp_path: Path) -> None:
+    early = "WARNING a.mp4: std::bad_alloc\n" + "INFO more\n" * 30
+    for text, said in (("terminate called\n  what():  std::bad_alloc\n", "memory ran out (what():"), (early, "")):
+        (tmp_path / "log").write_text(text)
+        assert last_words(tmp_path / "log").startswith(said)
+        assert bool(last_words(tmp_path / "log")) == bool(said)
 
 
 def test_ctrl_c_says_that_a_rerun_goes_on(folder: Path) -> None:

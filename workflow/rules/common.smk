@@ -13,9 +13,13 @@ os.environ.update(PYTHONPATH=str(workflow.basedir))
 # 25 % faster (docs/experiments.md). Read when a process starts; versions before 2.35 allow 32 MB at most.
 os.environ.update(MALLOC_TRIM_THRESHOLD_="2147483647", MALLOC_MMAP_THRESHOLD_="33554432")
 
+from snakemake.io import IOFile
+
 from signfold.config.load import resolved
+from signfold.config.lost_records import check_unrecorded
 from signfold.config.overview import introduction
 from signfold.config.project import Project
+from signfold.config.targets import wanted
 from signfold.core import devices, versions
 from signfold.core.errors import SignfoldError
 
@@ -43,9 +47,14 @@ explained(project.check_pretraining)()
 def introduce():
     """Say what the run is about, in the first input function: targets are not known while the Snakefile is read."""
     if workflow.is_main_process:  # jobs, which read the Snakefile too, are no news
+        # How often a job is tried: for it and all below it, since Snakemake tells each job that there are no retries.
+        os.environ["SIGNFOLD_TRIES"] = str(workflow.execution_settings.retries + 1)
         given, dag = workflow.config_settings.overwrite_config, workflow.dag_settings
         for line in introduction(project, given, dag.targets, dag.until):
             print(line, file=sys.stderr)
+        if not (dag.forceall or dag.forcerun):
+            for name in wanted(project, dag.targets):
+                check_unrecorded(project[name], lambda file: workflow.persistence.metadata(IOFile(file)) is not None)
 
 
 def dataset_of(wildcards):

@@ -23,8 +23,6 @@ rule keypoints:
         mem_mb=growing(2000),
         runtime=growing(240),
         attempt=lambda wildcards, attempt: attempt,
-        # Number of tries, one more than the profile's `retries`; profiles/slurm sets it.
-        tries=1,
     params:
         state=of_shard(lambda dataset, shard: dataset.shard_state(shard)),
         shards=settings("shards"),
