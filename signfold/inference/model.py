@@ -13,6 +13,7 @@ from torch import nn
 from signfold.core.clip import PARTS, Extraction, Floats, Keypoints, seen
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import KeypointSettings, TensorSettings
+from signfold.dataset.keypoint_files import ImportSettings
 from signfold.evaluation.calibration import at_temperature
 from signfold.evaluation.fusion import fuse
 from signfold.formats.imported import check_coordinates
@@ -180,6 +181,12 @@ class Model:
             return None
         known = KeypointSettings.__dataclass_fields__
         return KeypointSettings(**{key: value for key, value in made.items() if key in known})
+
+    @property
+    def reading(self) -> ImportSettings:
+        """How keypoint files are read: as those that the networks were trained on, or by default."""
+        made = self.metadata["tensors"].get("keypoints") or {}
+        return ImportSettings(**made) if "format" in made else ImportSettings("npy")
 
     def predict(self, clip: str | Path | Keypoints, top: int = TOP) -> Prediction:
         """Recognise the sign in a clip.

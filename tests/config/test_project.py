@@ -94,15 +94,15 @@ def test_only_sources_that_are_asked_for_must_fit(folder: Path) -> None:
 
 
 def test_the_folder_to_predict_is_listed_with_its_files_times(folder: Path) -> None:
-    with pytest.raises(SignfoldError, match="predict: no videos; give their folder"):
-        project(folder).new_videos()
-    listed = project(folder, predict=str(folder)).new_videos()
+    with pytest.raises(SignfoldError, match="predict: no clips; give their folder"):
+        project(folder).new_clips()
+    listed = project(folder, predict=str(folder)).new_clips()
     assert next(name for name, _ in listed[str(folder)]) == "no/ann_1.mp4"
     (folder / "notes").mkdir()
-    with pytest.raises(SignfoldError, match=r"notes: no videos \(\.3gp"):
-        project(folder, predict=str(folder / "notes")).new_videos()
+    with pytest.raises(SignfoldError, match=r"notes: no videos and no keypoints \(\.3gp"):
+        project(folder, predict=str(folder / "notes")).new_clips()
     with pytest.raises(SignfoldError, match="nowhere: no such folder"):
-        project(folder, predict="nowhere").new_videos()
+        project(folder, predict="nowhere").new_clips()
 
 
 def test_the_report_has_pictures_where_they_are_wanted_and_there_are_videos(folder: Path) -> None:
