@@ -28,6 +28,10 @@ def written(path: Path) -> Path:
     return path
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def test_what_is_written_is_read_and_equal_content_is_equal_bytes(tmp_path: Path) -> None:
     first, second = written(tmp_path / "a"), written(tmp_path / "b")
     assert read_archive(first) == ({"name": "mine"}, ENTRIES)
@@ -43,7 +47,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Out of range float"):
         write_archive(path, {"name": float("nan")}, ENTRIES)
     assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == ["a"]
+    assert names(tmp_path) == ["a"]
 
 
 def rewritten(path: Path, add: Callable[[zipfile.ZipFile], Any], **header: Any) -> Path:
@@ -78,11 +82,12 @@ def entry(name: str, mode: int = stat.S_IFREG | 0o644, data: bytes = b"x", **abo
     ],
 )  # fmt: skip
 def test_names_that_lead_elsewhere_or_that_no_bundle_has(tmp_path: Path, name: str) -> None:
-    path = rewritten(tmp_path / "in" / "a", entry(name)) if (tmp_path / "in").mkdir() is None else tmp_path
+    (tmp_path / "in").mkdir()
+    path = rewritten(tmp_path / "in" / "a", entry(name))
     with pytest.raises(SignfoldError, match=r"damaged, or no bundle of signfold: it has an entry .* which no bundle"):
         read_archive(path)
-    assert sorted(os.listdir(tmp_path)) == ["in"]
-    assert sorted(os.listdir(tmp_path / "in")) == ["a", "whole"]
+    assert names(tmp_path) == ["in"]
+    assert names(tmp_path / "in") == ["a", "whole"]
 
 
 MORE = "weights/all/seed-2/joint.safetensors"
@@ -131,6 +136,7 @@ def test_entries_that_share_their_bytes(tmp_path: Path) -> None:
         for number in range(2, 1000):
             info = zipfile.ZipInfo(WEIGHTS.replace("seed-1", f"seed-{number}"))
             info.file_size, info.compress_size, info.CRC = first.file_size, first.compress_size, first.CRC
+            info.header_offset = first.header_offset
             archive.filelist.append(info)
     with pytest.raises(SignfoldError, match=r"its entries say they have \d+ bytes; the file has"):
         read_archive(tmp_path / "a")
@@ -203,7 +209,7 @@ def test_other_files(tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyP
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(SignfoldError, match=rf"^{tmp_path}/a: damaged, or no bundle of signfold: "):
         read_archive(tmp_path / "a")
-    assert os.listdir(tmp_path) == ["a"]
+    assert names(tmp_path) == ["a"]
 
 
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
