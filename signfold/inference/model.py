@@ -205,13 +205,13 @@ class Model:
             coordinates than docs/keypoints.md says.
         """
         if not isinstance(clip, Keypoints):
-            return self.answer(self.extract(Path(clip)), top)
+            return self.answer(self.extract(clip), top)
         check_keypoints(clip)
         return self.answer(Extraction(clip), top)
 
-    def extract(self, video: Path) -> Extraction:
+    def extract(self, video: str | Path) -> Extraction:
         """Return the keypoints of a video, extracted as for training, in this process."""
-        return self.holistic().extract(video)
+        return self.holistic().extract(Path(video))
 
     def holistic(self) -> Any:
         """Return the extractor (`keypoints.holistic.Holistic`) that finds keypoints as for training.

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from saved_models import LABELS, clip, save_folds
 
 from signfold.core import versions
