@@ -68,6 +68,12 @@ def test_models_are_named_seed_by_seed_and_fold_by_fold(folder: Path) -> None:
     assert list(mine.models("fold-2")) == [name for name in found if "/fold-2/" in name]
 
 
+def test_networks_of_all_clips_are_one_for_each_stream_and_seed(folder: Path) -> None:
+    mine = project(folder, seeds=2, streams=["joint", "bone"])["mine"]
+    found = list(mine.final_models())
+    assert found == [f"results/mine/models/final/{stream}/seed-{n}" for n in (1, 2) for stream in ("joint", "bone")]
+
+
 def test_sections_are_plain_and_in_a_fixed_order_however_they_were_written(folder: Path) -> None:
     one = project(folder, tensors={"frames": 32, "layout": "hand_21"})["mine"].section("tensors")
     other = project(folder, tensors={"layout": "hand_21", "frames": 32.0})["mine"].section("tensors")
