@@ -20,7 +20,8 @@ TRAIN = 4
 NETWORK = {"aagcn": 1, "light": 2}
 BASELINES = 3
 EVALUATE = 6
-REPORT = 10
+REPORT = 11
+PREDICT = 1
 
 
 def training(network: str) -> list[int]:
