@@ -25,6 +25,10 @@ def times(world: World) -> Iterator[Judged]:
     clip = world.clips()[0]
     shutil.copy(world.spares[0], clip)
     os.utime(clip, (1e9, 1e9))
+    yield Judged("-exec touch", compare=False)
+    for path in files:  # as it says
+        if path.stat().st_mtime > time.time():
+            path.touch()
     yield Judged()
 
 
