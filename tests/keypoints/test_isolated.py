@@ -176,7 +176,7 @@ def test_an_entry_that_says_something_else_than_was_written_is_not_believed() ->
     assert from_bytes(content).status == "ok"
     table = pq.read_table(pa.BufferReader(content))
     about = json.loads(table.schema.metadata[b"signfold"])
-    about["video"]["fps"] *= 2
+    about["video"]["fps"] = 99
     sink = pa.BufferOutputStream()
     pq.write_table(table.replace_schema_metadata({b"signfold": json.dumps(about)}), sink)
     with pytest.raises(SignfoldError, match="its digest does not fit"):

@@ -25,7 +25,7 @@ from signfold.synth.render import SynthSettings, render
 
 PROJECT = Path(__file__).parents[2]
 FRAMES = 10
-LIMIT_SECONDS = 150
+LIMIT_SECONDS = 600
 SIGNERS, SIGNS = ("ann", "bob", "cid"), ("yes", "no")
 IMPORTS = {"npy": ".npy", "pose": ".pose", "kaggle": ".parquet"}
 SETTINGS = {"shards": 1, "tensors": {"frames": FRAMES}, "folds": {"k": 2}, "model": {"width": 0.125}}
