@@ -42,6 +42,11 @@ def plain(message: str, arguments: Iterable[str] = ()) -> str:
         return textwrap.dedent(nested[1]).strip()
     if "Config file is not valid" in message and (mistakes := list(filter(None, map(_yaml_mistake, arguments)))):
         return "\n".join(mistakes)
+    if future := re.search(r"has older modification time \(.*?\) than input (\S+) \(([-\d]+ [:\d]+)", message):
+        return (
+            f"{future[1]} is dated {future[2]}, which is yet to come: was the clock set back? Give today's time to all "
+            f"such files (find results -newermt now -exec touch {{}} +); {AGAIN}"
+        )
     if message.startswith(("WorkflowError", "MissingRuleException")):
         return "\n".join(line for line in message.split("\n")[1:] if not _FRAME.match(line)).strip()
     if "Invalid config definition" in message:

@@ -14,9 +14,8 @@ from typing import Any
 from signfold.config.project import Dataset
 from signfold.core.errors import SignfoldError
 from signfold.core.made_with import differences, shown, stated
+from signfold.core.results import frames_of
 from signfold.dataset.index import COLUMNS
-
-SHOWN = 3  # shards that a message names
 
 
 def check_unrecorded(dataset: Dataset, recorded: Callable[[str], bool]) -> None:
@@ -43,11 +42,23 @@ def check_unrecorded(dataset: Dataset, recorded: Callable[[str], bool]) -> None:
     there = [file for file in (index, *shards.values()) if file.exists()]
     if any(recorded(str(file)) for file in (*there, *(file for _, file in stages))):
         return
-    said = [line for stage, file in stages for line in _differing(dataset, stage, file)]
-    said += _replaced(dataset, {shard: file for shard, file in shards.items() if file.exists()})
-    said += _relabelled(dataset, index) if index in there else []
-    if said:
-        raise SignfoldError("\n".join(["Snakemake has lost its records (.snakemake), so this would stay:", *said]))
+    said = {stage: list(_differing(dataset, stage, file)) for stage, file in stages}
+    said.setdefault("keypoints", []).extend(
+        _replaced(dataset, {shard: shards[shard] for shard in shards if shards[shard] in there})
+    )
+    said["index"] = _relabelled(dataset, index) if index in there else []
+    if found := [line for lines in said.values() for line in lines]:
+        rules = " ".join(_rules(dataset, stage) for stage, lines in said.items() if lines)
+        raise SignfoldError(
+            "\n".join(["Snakemake has lost its records (.snakemake), so that this would stay:", *found])
+            + f"\nTo make anew what it concerns, give the same command with --forcerun {rules} (and -- before a target)"
+        )
+
+
+def _rules(dataset: Dataset, stage: str) -> str:
+    """Return the rules that make a stage's files, and all that follows from them."""
+    rules = {"manifest": "items", "models": "train", "index": "index items"}
+    return "import_keypoints" if stage == "keypoints" and dataset.imported else rules.get(stage, stage)
 
 
 def _first_files(root: Path, shards: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
@@ -64,26 +75,19 @@ def _differing(dataset: Dataset, stage: str, file: Path) -> Iterator[str]:
     from signfold.core.files import read_json, read_metadata  # loads pyarrow
 
     made: dict[str, Any] = read_json(file) if file.suffix == ".json" else read_metadata(file)
-    delete = file if stage == "manifest" else Path(*file.parts[:3])
     for section, options in stated(stage, made).items():
         asked = dataset.keypoint_options if section == "keypoints" else dataset.section(section)
         asked = {key: value for key, value in asked.items() if key in options}
         for key, (found, wanted) in differences(options, asked).items():
-            yield (
-                f"  {file}: made with {section}.{key} {shown(found)}, but the configuration says {shown(wanted)}; "
-                f"delete {delete} and run again, or set {section}.{key} to {shown(found)}"
-            )
+            yield f"  {file}: made with {section}.{key} {shown(found)}, but the configuration says {shown(wanted)}"
 
 
 def _replaced(dataset: Dataset, shards: Mapping[str, Path]) -> Iterator[str]:
-    """Yield a line for each of the first shards whose videos are others now."""
-    changed = {shard: video for shard, file in shards.items() if (video := _other_video(dataset, shard, file))}
-    for shard in list(changed)[:SHOWN]:
-        frames = f"results/{dataset.name}/keypoints/{shard}.parquet"
-        yield f"  {frames}: {changed[shard]} is not what it was made of; delete it and run again"
-    if len(changed) > SHOWN:
-        folder = f"results/{dataset.name}/keypoints"
-        yield f"  and {len(changed) - SHOWN} more shards; delete the folder {folder} to make all anew"
+    """Yield a line for the shards whose videos are others now."""
+    changed = {file: video for shard, file in shards.items() if (video := _other_video(dataset, shard, file))}
+    for file in list(changed)[:1]:
+        more = f"; so it is with {len(changed) - 1} more shards" if len(changed) > 1 else ""
+        yield f"  {frames_of(file)}: {changed[file]} is not what it was made of{more}"
 
 
 def _other_video(dataset: Dataset, shard: str, file: Path) -> str | None:
@@ -105,13 +109,11 @@ def _other_video(dataset: Dataset, shard: str, file: Path) -> str | None:
     return None
 
 
-def _relabelled(dataset: Dataset, file: Path) -> Iterator[str]:
-    """Yield a line if the index says something else now: a label, a signer, a split, a gloss or a path."""
+def _relabelled(dataset: Dataset, file: Path) -> list[str]:
+    """Return a line if the index says something else now: a label, a signer, a split, a gloss or a path."""
     from signfold.core.files import read_parquet
 
     made = read_parquet(file, COLUMNS).to_pylist()
     now = [{field: getattr(sample, field) for field in COLUMNS} for sample in dataset.index.samples]
     first = next((one or other for one, other in zip_longest(made, now) if one != other), None)
-    if first:
-        items = file.with_name("items.parquet")
-        yield f"  {file}: {first['sample_id']} is another row now; delete it and {items}, and run again"
+    return [f"  {file}: {first['sample_id']} is another row now"] if first else []

@@ -9,13 +9,16 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from signfold.core.errors import SignfoldError
 from signfold.core.refusals import ADVICE, refused
+
+# Stands before the digest of a Parquet file's footer.
+_SEAL = b"footer-sha256:"
 
 
 @contextmanager
@@ -108,6 +111,36 @@ def write_parquet(table: pa.Table, path: str | Path, metadata: Mapping[str, Any]
     """
     with atomic_write(path) as temporary:
         encode_parquet(table, temporary, metadata)
+        _seal(temporary)
+
+
+def _seal(path: Path) -> None:
+    """Put a digest of a Parquet file's footer before it: its pages have checksums, the footer has none.
+
+    Readers find the pages by their places and pass over it.
+    """
+    with path.open("r+b") as file:
+        footer, end = _footer(file)
+        file.seek(-len(footer) - len(end), os.SEEK_END)
+        file.write(_SEAL + hashlib.sha256(footer).digest() + footer + end)
+
+
+def _footer(file: BinaryIO) -> tuple[bytes, bytes]:
+    """Return a Parquet file's footer, and its end, which says how long the footer is."""
+    file.seek(-8, os.SEEK_END)
+    end = file.read()
+    file.seek(-8 - int.from_bytes(end[:4], "little"), os.SEEK_END)
+    return file.read()[:-8], end
+
+
+def _check_footer(path: str | Path) -> None:
+    """Raise if a footer is not the one that was sealed; a file of an earlier version has no seal."""
+    with Path(path).open("rb") as file:
+        footer, _ = _footer(file)
+        file.seek(max(0, file.tell() - len(footer) - 8 - len(_SEAL) - 32))
+        seal = file.read(len(_SEAL) + 32)
+    if seal.startswith(_SEAL) and seal[len(_SEAL) :] != hashlib.sha256(footer).digest():
+        raise damaged(path, "its footer is not what was written")
 
 
 def encode_parquet(table: pa.Table, sink: str | Path | pa.NativeFile, metadata: Mapping[str, Any] | None) -> None:
@@ -173,6 +206,7 @@ def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pa.T
         If the file is absent or damaged, is no Parquet file, or lacks a column.
     """
     with _explained(path):
+        _check_footer(path)
         if columns is not None and (missing := set(columns) - set(pq.read_schema(path).names)):
             raise damaged(path, f"has no column {', '.join(sorted(missing))}")
         wanted = None if columns is None else list(columns)
@@ -189,6 +223,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         If the file is absent or damaged, or is no Parquet file.
     """
     with _explained(path):
+        _check_footer(path)
         raw = (pq.read_schema(path).metadata or {}).get(b"signfold")
         found = json.loads(raw) if raw else {}
     if not isinstance(found, dict):

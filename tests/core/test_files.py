@@ -134,3 +134,25 @@ def test_metadata_that_are_no_mapping_are_an_error(tmp_path: Path) -> None:
         pq.write_table(table.replace_schema_metadata({b"signfold": raw}), path)
         with pytest.raises(SignfoldError, match=rf"^{path}: damaged"):
             files.read_metadata(path)
+
+
+def test_no_flipped_bit_of_a_table_changes_what_is_read(tmp_path: Path) -> None:
+    """Of the footer neither, which has names, kinds of columns and our metadata, and no checksum of its own."""
+    path, table = tmp_path / "table.parquet", pa.table({"name": ["ann", None, "bob"], "count": [1, 2, 3]})
+    files.write_parquet(table, path, {"version": 3, "settings": {"seed": 5}})
+    content, expected = path.read_bytes(), (table.to_pylist(), files.read_metadata(path))
+    refused = 0
+    for place in np.random.default_rng(0).choice(8 * len(content), 1500, replace=False).tolist():
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        try:
+            assert (files.read_parquet(path).to_pylist(), files.read_metadata(path)) == expected
+        except SignfoldError:
+            refused += 1
+    assert refused > 1000
+
+
+def test_a_table_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "old.parquet")
+    assert files.read_parquet(tmp_path / "old.parquet").to_pylist() == [{"a": 1}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,14 +14,17 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from keypoint_files import invented
 
+from signfold.core.clip import Extraction
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import KeypointSettings
 from signfold.dataset.index import Sample
 from signfold.keypoints import isolated
-from signfold.keypoints.cache import CRASHED, Cache, file_digest
+from signfold.keypoints.cache import CRASHED, Cache, file_digest, from_bytes, to_bytes
 from signfold.keypoints.extract import extract_shard
 from signfold.keypoints.holistic import Holistic
 from signfold.keypoints.isolated import Isolated
@@ -164,3 +168,16 @@ def test_an_entry_of_another_video_or_with_one_bit_changed_is_not_used(
         assert len(found.keypoints) == 8
         assert entries[0].read_bytes() in (whole, bytes(flipped))
     assert len(asked) > 10
+
+
+def test_an_entry_that_says_something_else_than_was_written_is_not_believed() -> None:
+    """As after a bit flip that no checksum of Parquet's covers."""
+    content = to_bytes(Extraction(invented(3), "ok", None))
+    assert from_bytes(content).status == "ok"
+    table = pq.read_table(pa.BufferReader(content))
+    about = json.loads(table.schema.metadata[b"signfold"])
+    about["video"]["fps"] = 99
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata({b"signfold": json.dumps(about)}), sink)
+    with pytest.raises(SignfoldError, match="its digest does not fit"):
+        from_bytes(sink.getvalue().to_pybytes())

@@ -67,16 +67,16 @@ def kill(world: World) -> Iterator[Judged]:
 def kill_training(world: World) -> Iterator[Judged]:
     model = world.results / "models/fold-1/joint/seed-1/model.safetensors"
     target = str(model.relative_to(world.folder))
-    first = world.run(target)
+    first = world.run("--", target)
     assert first.code == 0, first.said
     expected = model.read_bytes()
     shutil.rmtree(world.results / "models")
-    process = world.start(target)
+    process = world.start("--", target)
     if child := descendant(process, "train.py"):
         time.sleep(world.chance.uniform(0, 5))
         child.kill()
     process.communicate()
-    yield Judged(process=world.start(target))
+    yield Judged(process=world.start("--", target))
     assert model.read_bytes() == expected, "stale: the model has other bytes"
     shutil.rmtree(world.results / "models")
 

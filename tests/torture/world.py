@@ -25,7 +25,7 @@ from signfold.synth.render import SynthSettings, render
 
 PROJECT = Path(__file__).parents[2]
 FRAMES = 10
-LIMIT_SECONDS = 150
+LIMIT_SECONDS = 600
 SIGNERS, SIGNS = ("ann", "bob", "cid"), ("yes", "no")
 IMPORTS = {"npy": ".npy", "pose": ".pose", "kaggle": ".parquet"}
 SETTINGS = {"shards": 1, "tensors": {"frames": FRAMES}, "folds": {"k": 2}, "model": {"width": 0.125}}
@@ -111,12 +111,12 @@ class World:
         return changed
 
     def start(self, *targets: str, before: tuple[str, ...] = (), folder: Path | None = None) -> subprocess.Popen[str]:
-        """Start Snakemake in a process group of its own; `before` is a command that runs it."""
+        """Start Snakemake in a process group of its own; `before` is a command that runs it; -- before targets."""
         folder = folder or self.folder
         command = [*before, sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--cores", "2"]
         if any((folder / ".snakemake/locks").glob("*")):
             subprocess.run([*command, "--configfile", "config.yaml", "--unlock"], cwd=folder, capture_output=True)
-        command += ["--configfile", "config.yaml", "--", *(targets or self.targets)]
+        command += ["--configfile", "config.yaml", *(targets or ("--", *self.targets))]
         environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": str(folder / ".cache")}
         into = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
         return subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, **into)

@@ -212,6 +212,21 @@ def test_only_the_end_of_a_log_tells_of_memory(tmp_path: Path) -> None:
         assert bool(last_words(tmp_path / "log")) == bool(said)
 
 
+def test_an_input_from_the_future_is_named_with_what_to_do(folder: Path) -> None:
+    """As after a clock that was set back: Snakemake alone fails in each run."""
+    snakemake(folder)
+    shard = folder / "results/demo/keypoints/a"
+    os.utime(shard, (4e9, 4e9))
+    for name in ("model", "report.html"):
+        (folder / "results/demo" / name).unlink()
+    said = snakemake(folder)
+    assert "results/demo/keypoints/a is dated 2096-10-02" in said
+    assert "find results -newermt now -exec touch {} +" in said
+    assert "clock skew" not in said
+    shard.touch()
+    assert "report: results/demo/report.html" in snakemake(folder)
+
+
 def test_ctrl_c_says_that_a_rerun_goes_on(folder: Path) -> None:
     process = waiting(folder)
     os.killpg(process.pid, signal.SIGINT)

@@ -180,7 +180,7 @@ def test_settings_come_from_the_files_where_snakemakes_records_are_lost(done: Pa
     """Keypoints made with 0.5 are never reported as made with 0.9, and no stage goes on from them."""
     shutil.rmtree(done / ".snakemake")
     asked = ("--config", "keypoints={min_detection_confidence: 0.9}")
-    stopped = "made with keypoints.min_detection_confidence 0.5, but the configuration says 0.9; delete"
+    stopped = "made with keypoints.min_detection_confidence 0.5, but the configuration says 0.9"
     assert stopped in snakemake(done, REPORT, *asked, check=False)
     snakemake(done, REPORT, "--forcerun", "report", *asked)
     page = (done / REPORT).read_text(encoding="utf-8")
