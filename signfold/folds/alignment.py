@@ -149,10 +149,9 @@ def body_motion(track: Floats) -> Floats:
 def likely_shifts(one: Floats, other: Floats) -> list[int]:
     """Return the shifts at which the body's fast motion (T, D) of two tracks correlates best, in steps, best first."""
     places = np.arange(len(other))[None, :] - np.arange(len(one))[:, None] + len(one) - 1
-    count = len(one) + len(other) - 1
 
     def at_each_shift(products: NDArray[Any]) -> NDArray[Any]:
-        return np.bincount(places.ravel(), products.ravel(), count)
+        return np.bincount(places.ravel(), products.ravel())
 
     power, own = (one**2).sum(axis=1)[:, None], (other**2).sum(axis=1)[None, :]
     size = np.sqrt(

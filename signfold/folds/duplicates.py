@@ -61,7 +61,7 @@ def near_duplicates(ids: Sequence[str], tracks: Sequence[Floats], workers: int =
             rows[names] = {**asdict(found), "mirrored": pair.mirrored}
     log.info("%d of %d clips compared: %d pairs show one take", len(moving), len(ids), len(rows))
     table = [{"sample_id": one, "other_id": other, **row} for (one, other), row in rows.items()]
-    return pd.DataFrame(table, columns=SCHEMA.names).sort_values(["sample_id", "other_id"], ignore_index=True)
+    return pd.DataFrame(table, columns=SCHEMA.names).sort_values(["sample_id", "other_id"])
 
 
 def compare(one: Floats, other: Floats, pair: Candidate) -> Alignment | None:

@@ -143,8 +143,9 @@ def test_folds_of_different_manifests(folder):
 def test_a_row_that_is_there_twice(folder):
     path = folder / "fold-1.parquet"
     table = read_parquet(path)
-    write_parquet(pa.concat_tables([table, table.slice(0, 1)]), path, read_metadata(path))
-    assert_stopped(folder, "fold-1", "there twice")
+    write_parquet(pa.concat_tables([table, table.slice(0, 7)]), path, read_metadata(path))
+    names = table["sample_id"].to_pylist()[:7]
+    assert_stopped(folder, f"fold-1: rows that are there twice: {', '.join(sorted(names)[:5])} and 2 more")
 
 
 def test_a_role_that_nobody_has_or_knows(folder):
