@@ -44,7 +44,7 @@ class Candidate(NamedTuple):
     same_speed: bool
 
 
-def candidates(tracks: Sequence[Floats], workers: int = 1) -> list[Candidate]:
+def candidates(tracks: Sequence[Floats], workers: int) -> list[Candidate]:
     """Return the pairs of tracks that may show one take, first < second, in order.
 
     Parameters
@@ -95,7 +95,7 @@ def principal_components(vectors: Sequence[Floats], seed: int = 0) -> tuple[Floa
     return mean, axes[:, ::-1][:, :COMPONENTS]
 
 
-def same_speed(tracks: Sequence[Floats], workers: int = 1) -> Iterator[Candidate]:
+def same_speed(tracks: Sequence[Floats], workers: int) -> Iterator[Candidate]:
     """Yield the pairs of tracks that have a window in common."""
     starts, groups = zip(*map(windows, tracks), strict=True)
     start, vectors = np.concatenate(starts), np.concatenate(groups)
@@ -117,7 +117,7 @@ def same_speed(tracks: Sequence[Floats], workers: int = 1) -> Iterator[Candidate
             yield Candidate(first, second, mirror, True)
 
 
-def other_speed(tracks: Sequence[Floats], workers: int = 1) -> Iterator[Candidate]:
+def other_speed(tracks: Sequence[Floats], workers: int) -> Iterator[Candidate]:
     """Yield the pairs of tracks of other lengths that are alike as a whole."""
     vectors = unit_size(np.stack([at_points(track) for track in tracks]))
     mean, axes = principal_components([vectors])

@@ -41,7 +41,7 @@ SCHEMA = pa.schema(
 log = logging.getLogger(__name__)
 
 
-def near_duplicates(ids: Sequence[str], tracks: Sequence[Floats], workers: int = 1) -> pd.DataFrame:
+def near_duplicates(ids: Sequence[str], tracks: Sequence[Floats], workers: int) -> pd.DataFrame:
     """Return the pairs of clips that show one take, as columns of `SCHEMA`.
 
     Parameters
@@ -54,7 +54,7 @@ def near_duplicates(ids: Sequence[str], tracks: Sequence[Floats], workers: int =
     compared = [number for number, track in enumerate(tracks) if has_window(track) and motion(track) > STILL]
     moving = [tracks[number] for number in compared]
     rows: dict[tuple[str, str], dict[str, object]] = {}
-    for pair in candidates(moving, workers) if len(moving) > 1 else ():
+    for pair in candidates(moving, workers) if moving else ():
         found = compare(moving[pair.first], moving[pair.second], pair)
         names = ids[compared[pair.first]], ids[compared[pair.second]]
         if found and found.one_take and names not in rows:
@@ -80,7 +80,7 @@ def compare(one: Floats, other: Floats, pair: Candidate) -> Alignment | None:
     return best_alignment(one, other, [(0.0, (len(other) - 1) / (len(one) - 1))])
 
 
-def find_duplicates(items: Path, keypoints: Sequence[Path], out: Path, workers: int = 1) -> None:
+def find_duplicates(items: Path, keypoints: Sequence[Path], out: Path, workers: int) -> None:
     """Write which of the items show one take.
 
     Parameters

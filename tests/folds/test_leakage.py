@@ -47,6 +47,8 @@ def test_clean_folds_pass_and_the_file_says_so(folder):
     assert (found["ok"], found["shared_signers"], found["group"], found["findings"]) == (True, False, "signer", [])
     assert sum(fold["clips"]["test"] for fold in found["folds"].values()) == len(people())
     assert list(found["folds"]) == ["fold-1", "fold-2", "fold-3"]
+    for fold in found["folds"].values():
+        assert fold["copies"] == len(fold["signers"]["train"])
 
 
 @pytest.mark.parametrize("pair", [("train", "test"), ("val", "test"), ("train", "val")])
@@ -164,7 +166,7 @@ def test_all_leaks_are_told_at_once(folder):
 def test_signers_that_an_official_split_shares_are_allowed_and_told(tmp_path):
     rows = [row | {"split": ("train", "val", "test")[n % 3]} for n, row in enumerate(people())]
     run(tmp_path, rows, method="official")
-    audit_folds(paths(tmp_path), tmp_path / "audit.json")
+    audit_folds(paths(tmp_path), tmp_path / "audit.json", tmp_path / "duplicates.parquet")
     found = json.loads((tmp_path / "audit.json").read_text())
     assert found["shared_signers"]
     assert found["tested_shared_signers"] == [f"signer{n}" for n in range(6)]
