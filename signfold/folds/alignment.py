@@ -78,7 +78,7 @@ def align(one: Floats, other: Floats, shift: float, speed: float = 1.0) -> Align
     begin, end = max(0, int(np.ceil(-shift / speed))), min(len(one) - 1, int((len(other) - 1 - shift) // speed))
     if end - begin + 1 < max(FEWEST, OVERLAP * min(len(one), len(other) / speed)):
         return None
-    wanted = np.clip(np.arange(begin, end + 1) * speed + shift, 0, len(other) - 1)
+    wanted = np.arange(begin, end + 1) * speed + shift
     a, b = one[begin : end + 1], interpolate(other, np.arange(len(other)), wanted)
     both = ~np.isnan(a + b).any(axis=2)
     frames = both.any(axis=1)

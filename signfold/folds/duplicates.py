@@ -119,5 +119,5 @@ def assign_takes(clips: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     one = place[np.concatenate([same_content.to_numpy(), here["sample_id"].to_numpy()])].to_numpy()
     other = place[np.concatenate([clips["sample_id"].to_numpy(), here["other_id"].to_numpy()])].to_numpy()
     links = sparse.coo_array((np.ones(len(one)), (one, other)), shape=(len(clips), len(clips)))
-    _, component = sparse.csgraph.connected_components(links, directed=False)
+    _, component = sparse.csgraph.connected_components(links)
     return clips["sha256"].groupby(component).transform("min")
