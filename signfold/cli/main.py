@@ -64,7 +64,9 @@ def synth(out: Path, signs: int, signers: int, takes: int, seed: int, workers: i
 )
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Videos at a time.")
 @click.option("--cache", "root", type=PATH, help="Folder of extracted videos.  [default: results/cache, for RESULTS]")
-@click.option("--size", type=int, nargs=2, help="Width and height of keypoints' pictures.  [default: square]")
+@click.option(
+    "--size", type=click.IntRange(min=1), nargs=2, help="Width and height of keypoints' pictures.  [default: square]"
+)
 @click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Keypoints' frames per second.  [default: 30]")
 @click.option("--order", type=click.Choice(["kaggle", "holistic"]), help="Order of keypoints.  [default: kaggle]")
 def predict(

@@ -177,12 +177,11 @@ def _fields(each: Answered) -> dict[str, Any]:
 
 
 def line(each: Answered) -> str:
-    """Return a clip and what is said of it, in one line for people."""
+    """Return a clip and what is said of it, in one line for a terminal, which no name of a stranger's can command."""
     said = each.prediction
-    if not said.signs:
-        return f"{each.clip}: {said.status}: {said.reason}"
     best = "; ".join(f"{sign.gloss} {sign.probability:.3f}" for sign in said.signs)
-    return f"{each.clip}: {best}" if said.known else f"{each.clip}: {said.answer} ({best})"
+    text = f"{said.status}: {said.reason}" if not said.signs else best if said.known else f"{said.answer} ({best})"
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in f"{each.clip}: {text}")
 
 
 def summary(found: Sequence[Answered], inputs: Inputs) -> list[str]:

@@ -15,6 +15,7 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from signfold.core import files, versions
 from signfold.core.errors import SignfoldError
@@ -150,16 +151,30 @@ def built(
         it: a file from elsewhere may describe any size.
     """
     settings = settings_of_file(ModelSettings, metadata["model"], path)
-    with torch.device("meta"):
+    with torch.device("meta"), _Unfilled():
         expected = _shapes(build_network(metadata["tensors"], len(metadata["classes"]), settings).state_dict())
     found = _shapes(state)
     for name in sorted(expected.keys() | found.keys()):
         if found.get(name) != expected.get(name):
             said = f"{name}: found {found.get(name, 'none')}, expected {expected.get(name, 'none')}"
             raise files.damaged(path, f"its weights are not those of its network ({said})")
-    model = build_network(metadata["tensors"], len(metadata["classes"]), settings)
+    with _Unfilled():
+        model = build_network(metadata["tensors"], len(metadata["classes"]), settings)
     model.load_state_dict(dict(state))
     return model.eval(), metadata
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves out the random weights of new networks, which others replace: drawing them takes time and random state.
+
+    On the device `meta`, drawing normal values would also load torch's compiler: seconds.
+    """
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if function.__name__.endswith(("normal_", "uniform_")):  # of tensors, and of torch.nn.init
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **kwargs)
 
 
 def _shapes(state: Mapping[str, torch.Tensor]) -> dict[str, str]:

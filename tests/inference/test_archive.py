@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signfold.core.errors import SignfoldError
-from signfold.inference.archive import HEADER, read_archive, write_archive
+from signfold.inference.archive import HEADER, MOST_BYTES, read_archive, write_archive
 
 WEIGHTS = "weights/all/seed-1/joint.safetensors"
 ENTRIES = {"model_card.md": b"# card", WEIGHTS: bytes(range(256)) * 40}
@@ -110,6 +110,22 @@ MORE = "weights/all/seed-2/joint.safetensors"
 def test_entries_that_are_no_plain_files(tmp_path: Path, add: Any, said: str) -> None:
     with pytest.raises(SignfoldError, match=said):
         read_archive(rewritten(tmp_path / "a", add))
+
+
+def test_a_method_that_lies(tmp_path: Path) -> None:
+    """Equal sizes, and yet said to be compressed."""
+    content = bytearray(written(tmp_path / "a").read_bytes())
+    central = content.index(b"PK\x01\x02", content.rindex(WEIGHTS.encode()) - 60)
+    content[central + 10] = zipfile.ZIP_DEFLATED
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(SignfoldError, match="is compressed or encrypted"):
+        read_archive(tmp_path / "a")
+
+
+def test_a_header_or_card_that_fills_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MOST_BYTES, ".md", 5)
+    with pytest.raises(SignfoldError, match=r"the entry 'model_card\.md' has 6 bytes, expected 5 at most"):
+        read_archive(written(tmp_path / "a"))
 
 
 def test_sizes_that_lie(tmp_path: Path) -> None:

@@ -159,6 +159,11 @@ def test_the_json_has_the_same_fields(tmp_path: Path) -> None:
     assert found[2]["signs"] == []
 
 
+def test_a_gloss_cannot_command_the_terminal() -> None:
+    said = Prediction("ok", None, (Sign("1", "\x1b]0;evil\x07\nhouse", 0.5),), known=True)
+    assert line(Answered("a.mp4", said)) == "a.mp4: \ufffd]0;evil\ufffd\ufffdhouse 0.500"
+
+
 def test_lines_for_people() -> None:
     assert list(map(line, FOUND)) == [
         "a.mp4: =house 0.750; tree 0.125",

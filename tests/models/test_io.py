@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,19 @@ def test_a_saved_model_predicts_what_the_network_does(tmp_path: Path, network: s
         expected = model(torch.from_numpy(masked(stream(x, "bone", SKELETON)))).numpy()
     found, scale = predict_logits(loaded, metadata, x), np.abs(expected).max()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * scale)
+
+
+def test_loading_draws_no_random_weights_and_no_compiler(tmp_path: Path) -> None:
+    saved(tmp_path)
+    torch.manual_seed(5)
+    load_model(tmp_path)
+    after = torch.rand(1)
+    torch.manual_seed(5)
+    assert after == torch.rand(1)
+    code = "import sys; from pathlib import Path; from signfold.models.io import load_model; "
+    code += "load_model(Path(sys.argv[1])); print('torch._dynamo' in sys.modules)"
+    said = subprocess.check_output([sys.executable, "-c", code, str(tmp_path)], text=True)
+    assert said == "False\n"
 
 
 def test_metadata_say_what_the_model_takes_and_gives(tmp_path: Path) -> None:

@@ -262,6 +262,8 @@ def test_new_videos_are_predicted(done: Path) -> None:
 def test_the_final_network_trains_on_all_clips_and_the_report_says_what_to_expect(done: Path) -> None:
     """On request alone; its bundle predicts what the rule does."""
     assert "train_final" not in planned(done)
+    (done / "new").mkdir()
+    shutil.copy(videos(done)[0], done / "new" / "a clip.mp4")
     snakemake(done, REPORT, "results/demo/predicted.csv", "--config", "predict=new", "final=true")
     folder = done / "results/demo/models/final/joint/seed-1"
     about = json.loads((folder / "metrics.json").read_text())
