@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 from faults import Judged, fault, forget
-from world import World
+from world import World, finish
 
 
 def descendant(process: subprocess.Popen[str], word: str) -> psutil.Process | None:
@@ -40,6 +40,14 @@ def tmpfs(folder: Path, kib: int) -> Iterator[None]:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
+def end(process: subprocess.Popen[str], names: str = "") -> None:
+    """Wait until a run ends: in time, without a traceback, and where it fails, with a word of what it must tell."""
+    run = finish(process)
+    assert run.code is not None, "hang"
+    assert "Traceback (most recent call last)" not in run.said, "traceback"
+    assert run.code == 0 or names in run.said, "not named: " + run.said[-500:]
+
+
 def remount(folder: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
 
@@ -59,7 +67,7 @@ def kill(world: World) -> Iterator[Judged]:
             os.kill(victim, signal.SIGKILL)
         except ProcessLookupError:
             continue
-    process.communicate()
+    end(process)
     yield Judged()
 
 
@@ -75,7 +83,7 @@ def kill_training(world: World) -> Iterator[Judged]:
     if child := descendant(process, "train.py"):
         time.sleep(world.chance.uniform(0, 5))
         child.kill()
-    process.communicate()
+    end(process)
     yield Judged(process=world.start("--", target))
     assert model.read_bytes() == expected, "stale: the model has other bytes"
     shutil.rmtree(world.results / "models")
@@ -118,9 +126,7 @@ def changed(world: World) -> Iterator[Judged]:
     clip = world.clips()[0]
     clip.write_bytes(world.spares[1].read_bytes())
     # It was read before or after, which needs no word; or in the middle, which does: no other reason to stop.
-    process_said = process.communicate()[0]
-    assert process.returncode == 0 or clip.name in process_said, "not named: " + process_said[-500:]
-    assert "Traceback (most recent call last)" not in process_said, "traceback"
+    end(process, clip.name)
     yield Judged()
 
 
@@ -131,9 +137,7 @@ def deleted(world: World) -> Iterator[Judged]:
     descendant(process, "signfold.keypoints.isolated")
     clip = world.clips()[0]
     clip.unlink()
-    said = process.communicate()[0]
-    assert process.returncode == 0 or clip.name in said, "not named: " + said[-500:]
-    assert "Traceback (most recent call last)" not in said, "traceback"
+    end(process, clip.name)
     world.relabel(clip, video=None)
     yield Judged()
 
@@ -147,7 +151,7 @@ def out_of_memory(world: World) -> Iterator[Judged]:
         time.sleep(world.chance.uniform(0, 3))
         if child.is_running():
             child.kill()
-    process.communicate()
+    end(process)
     yield Judged()
 
 
