@@ -80,7 +80,7 @@ def align(one: Floats, other: Floats, shift: float, speed: float = 1.0) -> Align
         return None
     wanted = np.arange(begin, end + 1) * speed + shift
     a, b = one[begin : end + 1], interpolate(other, np.arange(len(other)), wanted)
-    both = ~np.isnan(a + b).any(axis=2)
+    both = ~(np.isnan(a) | np.isnan(b)).any(axis=2)
     frames = both.any(axis=1)
     if frames.mean() < OVERLAP:
         return None

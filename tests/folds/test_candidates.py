@@ -6,6 +6,7 @@ from takes import at_speed, flipped, take, without_a_hand
 
 from signfold.folds.candidates import (
     Candidate,
+    _most_moving,
     candidates,
     has_window,
     other_speed,
@@ -80,6 +81,14 @@ def test_who_has_a_window_is_known_without_making_any(lost):
     track[lost, BODY[3]] = np.nan
     assert has_window(track) == bool(len(windows(track)[0]))
     assert not has_window(track[:7])
+
+
+def test_the_window_that_moves_most_of_each_part_is_looked_up():
+    windows_of_two = np.zeros((4, 8, 2))
+    windows_of_two[0, :, 1] = 9  # far apart, but still
+    windows_of_two[[1, 3], ::2] = 1
+    found = [_most_moving(windows_of_two.reshape(4, -1), count).tolist() for count in (1, 2, 5)]
+    assert found == [[1], [1, 3], [0, 1, 2, 3]]
 
 
 def test_vectors_have_one_size_and_place():
