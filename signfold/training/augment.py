@@ -30,9 +30,9 @@ def mirror_samples(x: NDArray[np.float32], channels: Sequence[str], layout: Layo
     layout
         Layout of the V joints.
     """
-    sign = np.ones((len(channels), 1, 1), dtype=np.float32)
-    sign[[name.startswith("x") for name in channels]] = -1
-    return x[..., list(layout.mirror)] * sign
+    x = x[..., list(layout.mirror)]
+    x[..., [name.startswith("x") for name in channels], :, :] *= -1
+    return x
 
 
 def resample(x: NDArray[np.float32], positions: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -49,7 +49,7 @@ def resample(x: NDArray[np.float32], positions: NDArray[np.float64]) -> NDArray[
     -------
     ndarray of float32, shape (N, C, T', V)
     """
-    below = np.clip(np.floor(positions).astype(np.int64), 0, x.shape[2] - 1)
+    below = np.floor(positions).astype(np.int64)
     above = np.minimum(below + 1, x.shape[2] - 1)
     share = (positions - below).astype(np.float32)[:, None, :, None]
     first = np.take_along_axis(x, below[:, None, :, None], axis=2)

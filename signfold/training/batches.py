@@ -58,7 +58,7 @@ def shuffled(count: int, size: int, seed: int, epoch: int) -> list[NDArray[np.in
     """
     order = np.random.default_rng((seed, epoch)).permutation(count)
     batches = in_order(count, size)
-    if len(batches) > 1 and len(batches[-1]) == 1:
+    if len(batches[-1]) == 1:
         batches[-2:] = [np.concatenate(batches[-2:])]
     return [order[batch] for batch in batches]
 

@@ -76,7 +76,7 @@ def held(path: Path) -> Iterator[None]:
     file = path.with_name(f"{path.name}.lock")
     lock = FileLock(file)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(blocking=False)
     except Timeout:
         raise SignfoldError(
             f"{path}: another training holds this checkpoint, perhaps one that an earlier run left; wait until it "

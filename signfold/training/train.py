@@ -107,7 +107,7 @@ def run_epochs(run: Run, paths: TrainingPaths) -> State:
         board.add(row)
         save_checkpoint(run, state, paths.checkpoint, identity)
     board.close()
-    if run.checkpoint == "best" and state.best is not None:
+    if state.best is not None:
         run.evaluated.load_state_dict(state.best)
     return state
 
@@ -129,7 +129,7 @@ def train_step(run: Run, state: State, batch: Batch, rate: float) -> None:
     logits = run.forward(run.model, batch.x)
     losses = functional.cross_entropy(logits, targets, reduction="none", label_smoothing=settings.label_smoothing)
     loss = (losses * weight).sum() / weight.sum()
-    run.optimiser.zero_grad(set_to_none=True)
+    run.optimiser.zero_grad()
     loss.backward()
     norm = nn.utils.clip_grad_norm_(run.model.parameters(), settings.grad_clip_norm or math.inf)
     if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):

@@ -83,7 +83,7 @@ def example(folder: Path, takes: int = 4, rows: list[dict[str, Any]] | None = No
         sorted((folder / "tensors").glob("*.npy")),
         folder / "folds" / "audit.json",
         folder / "models" / "fold-1" / "joint",
-        folder / "checkpoints" / "state.pt",
+        folder / "checkpoints" / "fold-1" / "state.pt",
     )
 
 

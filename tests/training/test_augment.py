@@ -21,6 +21,7 @@ ALL = Augmentation(mirror_samples=True)
 STILL = Augmentation(0, 0, 0, 0, 0)
 # Two samples: (x, y) of two joints in one frame; then joints and frames that are missing, and the number of values.
 EXPECTED = [[[0.905460, 0.901824], [1.100771, 1.111414]], [[1.019141, 1.027428], [1.115086, 1.110091]]]
+READ = [7.27527, 13.13066, 20.67001, 28.209358, 34.06475]  # the frames that a varied clip reads
 GONE = ([2, 4, 19, 20], [7], 126)
 
 
@@ -175,6 +176,14 @@ def test_a_dropped_hand_is_one_of_two_for_half_of_the_clip_at_most() -> None:
     assert not gone[..., [v for v in range(27) if v not in LAYOUT.hand("left") + LAYOUT.hand("right")]].any()
 
 
+def test_a_dropped_hand_is_either_hand_at_any_time_also_in_the_shortest_clip() -> None:
+    x = np.ones((100, 2, 2, 27), np.float32)
+    gone = np.isnan(vary(x, settings=replace(STILL, hand_dropout=1.0)))
+    lost = np.stack([gone[..., list(LAYOUT.hand(side))].all((1, 3)) for side in ("left", "right")], axis=1)
+    assert_array_equal(lost.sum((1, 2)), 1)
+    assert lost.sum(0).min() > 10
+
+
 def test_a_hand_that_is_alone_is_not_dropped() -> None:
     x = clips(50)
     x[..., list(LAYOUT.hand("right"))] = NAN
@@ -276,6 +285,8 @@ def test_a_seed_means_the_same_variation_in_every_version() -> None:
     x = np.ones((2, 2, 3, 27), np.float32)
     found = vary(x, [5, 6], settings=Augmentation(mirror_samples=True))[:, :, 1, :2]
     np.testing.assert_allclose(found, EXPECTED, rtol=1e-4)
+    read = vary(frame_numbers(1), [5], settings=replace(STILL, time_warp=0.4))[0, 0, ::10, 0]
+    np.testing.assert_allclose(read, READ, rtol=1e-4)
     drops = replace(STILL, joint_dropout=0.1, frame_dropout=0.1, hand_dropout=1.0)
     gone = np.isnan(vary(np.ones((1, 2, 8, 27), np.float32), [7], drops))
     joints, frames = (np.flatnonzero(gone[0, 0].all(axis)).tolist() for axis in (0, 1))

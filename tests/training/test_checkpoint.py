@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -110,11 +111,13 @@ def test_resuming_under_other_conditions_is_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     given = example(tmp_path)
-    assert killed_at(given, TrainingSettings(epochs=2, batch_size=8), "after a step", 4, 0.0)
+    assert killed_at(given, TrainingSettings(epochs=2, batch_size=8), "after a step", 6, 0.0)
     found = checkpoint.conditions
     monkeypatch.setattr(checkpoint, "conditions", lambda run: {**found(run), "threads": 64})
-    with caplog.at_level("WARNING"):
+    with caplog.at_level("INFO"):
         run(given, TrainingSettings(epochs=2, batch_size=8))
+    assert "resuming at epoch 2, step 3" in caplog.text
+    assert "2 of 2 epochs: epoch 2 lr" in caplog.text
     assert re.search(
         "resuming with .*'threads': 64.* interrupted with .*'threads': 1.*: weights may differ", caplog.text
     )
@@ -137,12 +140,23 @@ def test_a_broken_checkpoint_is_not_resumed(tmp_path: Path) -> None:
     assert weights(broken) == weights(fresh)
 
 
+def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
+    class Code:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "ran",)
+
+    checkpoint.write_checkpoint(tmp_path / "state.pt", {"epoch": Code()}, "run")
+    assert checkpoint.read_checkpoint(tmp_path / "state.pt", "run") is None
+    assert not (tmp_path / "ran").exists()
+
+
 def test_the_digest_depends_on_all_that_the_weights_depend_on(tmp_path: Path) -> None:
     given = example(tmp_path)
 
     def found(asked: TrainingTask | None = None, **changes: Any) -> str:
         return checkpoint.run_digest(asked or task(), given.paths(**changes), Shards(given.tensors))
 
+    assert checkpoint.digest({"a": 1, "b": 2}) == checkpoint.digest({"b": 2, "a": 1})
     digests = [found(), found(replace(task(), dataset="x"))]
     assert digests[0] == digests[1], "the name of the dataset changes nothing"
     changes: list[dict[str, Any]] = [
@@ -181,13 +195,35 @@ def test_a_checkpoint_is_written_about_once_a_minute_and_at_the_end_of_each_epoc
 ) -> None:
     moments: list[tuple[int, int]] = []
     monkeypatch.setattr(training, "save_checkpoint", lambda run, state, *_: moments.append((state.epoch, state.step)))
-    settings = TrainingSettings(epochs=2, batch_size=8)
-    run(example(tmp_path / "a"), settings)
-    assert moments == [(1, 0), (2, 0)]
-    moments.clear()
-    monkeypatch.setattr(training, "SAVE_EVERY_SECONDS", 0.0)
-    run(example(tmp_path / "b"), settings)
-    assert moments == [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0)]
+    steps_take(monkeypatch, [30, 30, 1] * 4)
+    run(example(tmp_path), TrainingSettings(epochs=2, batch_size=4))
+    assert moments == [(0, 3), (1, 0), (1, 3), (2, 0)]
+
+
+def steps_take(monkeypatch: pytest.MonkeyPatch, seconds: list[float]) -> None:
+    """Let the clock stand still but for steps, which take so many seconds one after the other."""
+    clock, step = [1000.0], training.train_step
+
+    def stepping(*arguments: Any) -> None:
+        step(*arguments)
+        clock[0] += seconds.pop(0)
+
+    monkeypatch.setattr(training, "train_step", stepping)
+    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+
+def test_the_seconds_of_an_epoch_are_of_its_steps_before_and_after_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, settings = example(tmp_path), TrainingSettings(epochs=2, batch_size=8)
+    with monkeypatch.context() as patch:
+        steps_take(patch, [2, 4, 8, 70])  # and then no fifth
+        with pytest.raises(IndexError):
+            run(given, settings)
+    steps_take(monkeypatch, [16, 32])
+    run(given, settings)
+    lines = (given.out / "history.csv").read_text().splitlines()[1:]
+    assert [line.split(",")[-1] for line in lines] == ["14", str(70 + 16 + 32)]
 
 
 def test_removal_leaves_other_files_alone(tmp_path: Path) -> None:
@@ -196,6 +232,18 @@ def test_removal_leaves_other_files_alone(tmp_path: Path) -> None:
     checkpoint.remove_checkpoint(tmp_path / "state.pt")
     assert {path.name for path in tmp_path.iterdir()} == {".other.pt.x1.part", "other.pt"}
     checkpoint.remove_checkpoint(tmp_path / "state.pt")
+
+
+def test_where_nothing_can_be_locked_training_goes_on_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def acquire(*_: Any, **__: Any) -> None:
+        raise NotImplementedError("no locks here")
+
+    monkeypatch.setattr(checkpoint.FileLock, "acquire", acquire)
+    with checkpoint.held(tmp_path / "state.pt"):
+        pass
+    assert "state.pt cannot be locked (no locks here): make sure that no other training uses it" in caplog.text
 
 
 def test_two_trainings_never_hold_one_checkpoint(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def test_weights_decay_but_the_graph_and_norms_do_not() -> None:
     decayed, free = configure_optimiser(model, TrainingSettings()).param_groups
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     kept = {names[id(parameter)] for parameter in free["params"]}
+    assert {"classifier.weight", "blocks.0.graph.weight"} <= set(names.values()) - kept
     assert {"blocks.0.graph.adjacency", "blocks.0.graph.alpha", "norm.weight", "classifier.bias"} <= kept
     assert len(decayed["params"]) + len(free["params"]) == len(names)
     assert not any(name.endswith("bias") for name in names.values() if name not in kept)

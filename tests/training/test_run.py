@@ -35,6 +35,7 @@ def test_initial_weights_depend_on_the_seed_alone(tmp_path: Path) -> None:
 
 
 def test_an_epoch_ends_with_its_row_and_empty_sums() -> None:
+    assert State().best_epoch == 0
     state = State(epoch=0, step=3, loss=6.0, weight=3.0, correct=2, seconds=9.0)
     row = {"train_loss": 2.0, "val_loss": 1.0}
     assert state.end_epoch(row)
@@ -83,7 +84,13 @@ def test_precision_and_threads_are_noted(tmp_path: Path) -> None:
     whole = created(tmp_path, training=runs.TrainingSettings(precision="bf16"), model=TINY)
     assert runs.conditions(whole) == {"device": "cpu", "precision": "bfloat16", "threads": torch.get_num_threads()}
     assert whole.settings != SHORT
-    assert whole.forward(whole.model, np.zeros((2, 3, 8, 27), np.float32)).dtype == torch.float32
+    x = np.random.default_rng(0).normal(size=(2, 3, 8, 27)).astype(np.float32)
+    rounded = whole.forward(whole.model.eval(), x)
+    whole.task = task(training=runs.TrainingSettings(precision="fp32"))
+    exact = whole.forward(whole.model, x)
+    assert (rounded.dtype, exact.dtype) == (torch.float32, torch.float32)
+    assert not torch.equal(rounded, exact)
+    torch.testing.assert_close(exact, whole.model(torch.from_numpy(x)), rtol=0, atol=0)
 
 
 def test_torch_is_told_to_be_reproducible() -> None:

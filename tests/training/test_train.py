@@ -42,6 +42,8 @@ def test_training_learns_and_writes_what_was_promised(tmp_path: Path) -> None:
     with (given.out / "history.csv").open() as file:
         history = list(csv.DictReader(file))
     assert list(history[0]) == list(COLUMNS)
+    assert float(history[-1]["train_loss"]) < np.log(3)
+    assert 1 / 3 < float(history[-1]["train_top1"]) <= 1
     losses = [float(row["val_loss"]) for row in history]
     assert metrics["best_epoch"] == 1 + int(np.argmin(losses))
     assert metrics["val"]["loss"] == pytest.approx(min(losses), rel=1e-4)
@@ -108,8 +110,8 @@ def test_loss_that_is_not_finite_names_the_samples(tmp_path: Path) -> None:
 def test_without_validation_the_last_epoch_is_taken(tmp_path: Path) -> None:
     given = example(tmp_path)
     edit(given, lambda row: row["role"] == "val" and row.update(role="none"))
-    metrics = run(given, TrainingSettings(epochs=2, batch_size=8, patience=1))
-    assert (metrics["select"], metrics["best_epoch"], metrics["n_val"]) == ("last", 2, 0)
+    metrics = run(given, TrainingSettings(epochs=3, batch_size=8, patience=1))
+    assert (metrics["select"], metrics["best_epoch"], metrics["n_val"]) == ("last", 3, 0)
     assert metrics["val"] == {"top1": None, "top5": None, "loss": None}
 
 
@@ -255,12 +257,44 @@ def test_dropout_depends_on_seed_epoch_and_step_alone(tmp_path: Path) -> None:
     assert loss(0, 1, 0) == loss(0, 1, 0)
 
 
+@pytest.mark.parametrize(
+    ("seed", "epoch", "step", "expected"),
+    [(2, 3, 4, 2_000_015_000_031), (4_294_967_295, 1, 1, 6_125_067_704_954_954_939)],
+)
+def test_a_step_means_the_same_dropout_in_every_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, epoch: int, step: int, expected: int
+) -> None:
+    """Bump versions.TRAIN if this has to change: results of the same settings are then others."""
+    whole = created(tmp_path)
+    whole.task = replace(whole.task, seed=seed)
+    seeds: list[int] = []
+    monkeypatch.setattr(torch, "manual_seed", seeds.append)
+    training.train_step(whole, State(epoch, step), batch(whole), 0.0)
+    assert seeds == [expected]
+
+
 def test_the_learning_rate_follows_the_steps_over_all_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rates, original = [], training.train_step
     monkeypatch.setattr(training, "train_step", lambda *given: (rates.append(given[3]), original(*given)))
     settings = TrainingSettings(epochs=2, batch_size=8)
     run(example(tmp_path), settings)
     assert rates == [lr_schedule(settings, step / 6, []) for step in range(6)]
+
+
+def test_a_gradient_that_is_not_finite_stops_the_training_though_the_loss_is(tmp_path: Path) -> None:
+    whole = created(tmp_path)
+    next(whole.model.parameters()).register_hook(lambda gradient: gradient * np.inf)
+    with pytest.raises(SignfoldError, match="the loss or its gradient is not finite in epoch 1, step 1"):
+        training.train_step(whole, State(), batch(whole), 0.1)
+
+
+@pytest.mark.parametrize(("terminal", "pause"), [(True, 0.5), (False, 10.0)])
+def test_the_bar_is_rare_in_a_log_and_leaves_no_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool, pause: float
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    bar: Any = training.progress_bar(iter([]), created(tmp_path), State(step=1), 3)
+    assert (bar.mininterval, bar.delay, bar.initial, bar.total, bar.leave) == (pause, pause, 1, 3, False)
 
 
 def test_no_step_is_longer_than_the_clipped_gradient(tmp_path: Path) -> None:

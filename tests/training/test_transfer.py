@@ -32,6 +32,8 @@ def test_a_model_says_what_it_was_pretrained_on(tmp_path: Path) -> None:
     metrics = run(new, initial=old.out / "model.safetensors", dataset="new")
     assert metrics["pretrained"] == {"datasets": ["old"], "clips": 36, "namesakes": []}
     assert metrics["initial"] == str(old.out / "model.safetensors")
+    same = run(new, initial=old.out / "model.safetensors", dataset="old")
+    assert same["pretrained"] == {"datasets": ["old"], "clips": 36, "namesakes": []}
 
 
 def test_a_stream_from_the_folds_joint_network_is_not_called_pretrained(tmp_path: Path) -> None:
