@@ -28,7 +28,7 @@ def times(world: World) -> Iterator[Judged]:
     shutil.copy(world.spares[0], clip)
     os.utime(clip, (1e9, 1e9))
     yield Judged("-exec touch", compare=False)
-    for path in files:  # as it says
+    for path in world.results.rglob("*"):  # as it says
         if path.stat().st_mtime > time.time():
             path.touch()
     yield Judged()
