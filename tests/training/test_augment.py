@@ -17,7 +17,7 @@ from signfold.tensors.channels import pairs
 from signfold.training.augment import Variation, augment, mirror_samples, resample
 
 NAN = np.nan
-ALL = Augmentation(mirror_samples=True)
+ALL = Augmentation(mirror=True)
 STILL = Augmentation(0, 0, 0, 0, 0)
 # Two samples: (x, y) of two joints in one frame; then joints and frames that are missing, and the number of values.
 EXPECTED = [[[0.905460, 0.901824], [1.100771, 1.111414]], [[1.019141, 1.027428], [1.115086, 1.110091]]]
@@ -283,7 +283,7 @@ def test_half_of_the_samples_are_mirrored() -> None:
 def test_a_seed_means_the_same_variation_in_every_version() -> None:
     """Bump versions.TRAIN if this has to change: results of the same settings are then others."""
     x = np.ones((2, 2, 3, 27), np.float32)
-    found = vary(x, [5, 6], settings=Augmentation(mirror_samples=True))[:, :, 1, :2]
+    found = vary(x, [5, 6], settings=Augmentation(mirror=True))[:, :, 1, :2]
     np.testing.assert_allclose(found, EXPECTED, rtol=1e-4)
     read = vary(frame_numbers(1), [5], settings=replace(STILL, time_warp=0.4))[0, 0, ::10, 0]
     np.testing.assert_allclose(read, READ, rtol=1e-4)

@@ -149,7 +149,7 @@ def test_last_takes_the_last_epoch(tmp_path: Path) -> None:
 
 def test_patience_stops_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     losses = iter([3.0, 2.0, 2.0, 2.5, 1.0])  # validation's; the best of the first four is the second epoch's
-    monkeypatch.setattr(training, "score", lambda *_: {"loss": next(losses), "top1": 0.0, "top5": 0.0})
+    monkeypatch.setattr(training, "split_metrics", lambda *_: {"loss": next(losses), "top1": 0.0, "top5": 0.0})
     metrics = run(example(tmp_path), TrainingSettings(epochs=5, batch_size=8, patience=2))
     assert (metrics["epochs"], metrics["best_epoch"]) == (4, 2)
 
@@ -157,7 +157,7 @@ def test_patience_stops_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_the_kept_weights_are_the_best_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As though training had ended there: a constant learning rate makes epochs independent of their number."""
     losses = [3.0, 1.0, 2.0]
-    monkeypatch.setattr(training, "score", lambda *_: {"loss": losses.pop(0), "top1": 0.0, "top5": 0.0})
+    monkeypatch.setattr(training, "split_metrics", lambda *_: {"loss": losses.pop(0), "top1": 0.0, "top5": 0.0})
     best, ended = example(tmp_path / "a"), example(tmp_path / "b")
     run(best, TrainingSettings(epochs=3, batch_size=8, schedule="plateau"))
     losses = [3.0, 1.0]
