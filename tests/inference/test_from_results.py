@@ -141,7 +141,9 @@ def test_the_final_network_has_the_folds_mean_weights_and_median_temperature(tmp
 
 def test_a_final_network_that_is_not_whole_or_of_an_earlier_run_is_refused(tmp_path: Path) -> None:
     save_folds(tmp_path, streams=("joint", "bone"))
-    with pytest.raises(SignfoldError, match=rf"no such file; run `snakemake .* {tmp_path}/models/final.done` first"):
+    with pytest.raises(
+        SignfoldError, match=rf"there is no final network .*; run `snakemake .* {tmp_path}/models/final.done` first"
+    ):
         load_results(tmp_path, ensemble=False)
     save(tmp_path / "models/final/joint/seed-1")
     with pytest.raises(SignfoldError, match=r"final/bone/seed-1/model.safetensors: no such file"):

@@ -24,7 +24,7 @@ from signfold.core.errors import SignfoldError
 from signfold.core.settings import KeypointSettings
 from signfold.dataset.index import Sample
 from signfold.keypoints import isolated
-from signfold.keypoints.cache import CRASHED, Cache, file_digest, from_bytes, to_bytes
+from signfold.keypoints.cache import CRASHED, Cache, entry_bytes, file_digest, from_bytes
 from signfold.keypoints.extract import extract_shard
 from signfold.keypoints.holistic import Holistic
 from signfold.keypoints.isolated import Isolated
@@ -172,7 +172,7 @@ def test_an_entry_of_another_video_or_with_one_bit_changed_is_not_used(
 
 def test_an_entry_that_says_something_else_than_was_written_is_not_believed() -> None:
     """As after a bit flip that no checksum of Parquet's covers."""
-    content = to_bytes(Extraction(invented(3), "ok", None))
+    content = entry_bytes(Extraction(invented(3), "ok", None))
     assert from_bytes(content).status == "ok"
     table = pq.read_table(pa.BufferReader(content))
     about = json.loads(table.schema.metadata[b"signfold"])
