@@ -114,8 +114,8 @@ def majority_class(classes: Ints) -> int:
 
 def nearest_centroid(seen: Floats, truth: Ints, asked: Floats) -> Ints:
     """Return the class whose mean of `seen` (M, D) is nearest to each of `asked` (N, D)."""
-    if len(set(truth)) < 2:
-        return np.full(len(asked), truth[0])
+    if len(classes := np.unique(truth)) == 1:
+        return np.full(len(asked), classes[0])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it divides by spreads within classes, which nothing here uses
         return NearestCentroid().fit(seen, truth).predict(asked)
@@ -123,8 +123,8 @@ def nearest_centroid(seen: Floats, truth: Ints, asked: Floats) -> Ints:
 
 def ridge(seen: Floats, truth: Ints, asked: Floats, penalty: float = PENALTY) -> Ints:
     """Return the classes that a ridge classifier gives `asked` (N, D), fitted on `seen` (M, D) of classes `truth`."""
-    if len(set(truth)) < 2:
-        return np.full(len(asked), truth[0])
+    if len(classes := np.unique(truth)) == 1:
+        return np.full(len(asked), classes[0])
     return RidgeClassifier(alpha=penalty).fit(seen, truth).predict(asked)
 
 

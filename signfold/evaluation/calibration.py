@@ -46,7 +46,7 @@ def calibration_table(confidence: NDArray[np.floating], right: NDArray[np.bool_]
 
 def calibration_error(table: pd.DataFrame) -> float:
     """Return the expected calibration error of a `calibration_table` (Guo et al. 2017, equation 3)."""
-    gap = (table["confidence"] - table["accuracy"]).abs().fillna(0)
+    gap = (table["confidence"] - table["accuracy"]).abs()
     return float((gap * table["clips"]).sum() / table["clips"].sum())
 
 

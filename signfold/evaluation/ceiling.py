@@ -36,6 +36,6 @@ def ceiling(folds: Mapping[str, pd.DataFrame], clips: pd.DataFrame, items: pd.Da
     table = class_names(items).assign(
         of=own.size(), signers=own["signer"].nunique(), clips=lost.groupby("class_id").size()
     )
-    rows = table[table["clips"] > 0].sort_values("clips", ascending=False, kind="stable").astype({"clips": int})
+    rows = table.dropna(subset="clips").sort_values("clips", ascending=False, kind="stable").astype({"clips": int})
     columns = ["gloss", "label", "clips", "of", "signers"]
     return {"top1": 1 - len(lost) / len(clips), "classes": rows[columns].to_dict("records")}

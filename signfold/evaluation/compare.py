@@ -91,7 +91,7 @@ def compare(results_a: Path, results_b: Path) -> Comparison:
         intervals.unit,
         lost,
         won,
-        float(binomtest(won, won + lost).pvalue) if won + lost else 1.0,
+        float(binomtest(won, won + lost).pvalue) if won or lost else 1.0,
     )
 
 

@@ -63,5 +63,5 @@ def with_network(
 
 def best(table: pd.DataFrame) -> dict[str, Any]:
     """Return the first row of `with_network`, and whether the network beats it: in this sample, and by the interval."""
-    first: dict[str, Any] = json.loads(table.head(1).to_json(orient="records"))[0]
+    first: dict[str, Any] = json.loads(table.iloc[0].to_json())
     return first | {"beaten": first["gain"] > 0, "beaten_surely": first["gain_low"] > 0}

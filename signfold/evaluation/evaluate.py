@@ -60,7 +60,7 @@ class Inputs:
     manifest: Path
     baselines: Mapping[str, Path]
     shuffled: Path
-    seeds: int = 1
+    seeds: int
 
 
 def evaluate(inputs: Inputs, out: Path, settings: EvaluationSettings) -> None:

@@ -43,8 +43,6 @@ def few_of_each(classes: Ints, most: int, seed: int) -> Ints:
     seed
         Random seed of the choice.
     """
-    if len(classes) <= most:
-        return np.arange(len(classes))
     order = np.random.default_rng(seed).permutation(len(classes))
     place = pd.Series(classes[order]).groupby(classes[order]).cumcount().to_numpy()
     return np.sort(order[np.argsort(place, kind="stable")[:most]])

@@ -70,7 +70,7 @@ def fit_weights(logits: Mapping[str, np.ndarray], truth: np.ndarray) -> dict[str
     own = np.arange(len(truth)), truth
     said = np.stack([probabilities(values)[own] for values in logits.values()], axis=1)  # (N, streams)
     said = np.maximum(said, np.finfo(np.float64).tiny)
-    weights = np.full(said.shape[1], 1 / said.shape[1])
+    weights = np.ones(len(logits))
     for _ in range(ROUNDS):
         shares = weights * said
         new = (shares / shares.sum(1, keepdims=True)).mean(0)

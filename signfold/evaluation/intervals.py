@@ -63,7 +63,7 @@ class GroupIntervals:
     block: NDArray[np.int64]
     unit: str
     groups: int
-    confidence: float = 0.95
+    confidence: float
 
     @classmethod
     def of(cls, group: NDArray, unit: str = "signer", confidence: float = 0.95) -> GroupIntervals:
@@ -170,7 +170,7 @@ def _interval(value: float, centre: float, half: float, least: float) -> Interva
 def jackknife_variance(without: Floats) -> float:
     """Return the variance of a statistic from its G values without each group in turn; 0 for fewer than 2."""
     groups = len(without)
-    return float((groups - 1) / groups * ((without - without.mean()) ** 2).sum()) if groups > 1 else 0.0
+    return float((groups - 1) / groups * ((without - without.mean()) ** 2).sum()) if groups else 0.0
 
 
 def metrics_without_each(scored: Scored, block: NDArray[np.int64]) -> dict[str, Floats]:

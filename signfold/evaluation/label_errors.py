@@ -41,10 +41,10 @@ def label_errors(clips: pd.DataFrame, probabilities: NDArray[np.float32], items:
         threshold = total / np.bincount(given, minlength=probabilities.shape[1])
     # A class without a clip has no threshold, and no clip is counted for it.
     reached = probabilities >= np.where(np.isnan(threshold), np.inf, threshold)
-    best = np.where(reached, probabilities, -1.0).argmax(1)
+    best = np.where(reached, probabilities, -np.inf).argmax(1)
     suspect = np.flatnonzero(reached.any(1) & (best != given))
     names = items.drop_duplicates("class_id").set_index("class_id")[["label", "gloss"]]
-    table = clips.iloc[suspect][["sample_id", "signer", "label", "gloss"]].reset_index(drop=True)
+    table = clips.iloc[suspect][["sample_id", "signer", "label", "gloss"]].copy()
     other = best[suspect]
     table["given"], table["other"] = own[suspect], probabilities[suspect, other]
     table["other_label"] = names["label"].reindex(other).to_numpy()

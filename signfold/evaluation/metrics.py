@@ -79,7 +79,7 @@ def point(scored: Scored) -> dict[str, float]:
     without one is undefined.
     """
     present = np.unique(scored.truth)
-    options = {"labels": present, "average": "macro", "zero_division": 0}
+    options = {"labels": present, "average": "macro"}
     return {
         "top1": float(accuracy_score(scored.truth, scored.predicted)),
         "top5": float(scored.in_top.mean()),

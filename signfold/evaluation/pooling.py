@@ -15,7 +15,7 @@ from signfold.core.errors import SignfoldError
 from signfold.core.files import read_parquet
 from signfold.core.settings import STREAMS
 from signfold.evaluation.calibration import at_temperature, fit_temperature
-from signfold.evaluation.fusion import fit_weights, fuse
+from signfold.evaluation.fusion import fit_weights, fuse, probabilities
 from signfold.evaluation.metrics import Scored, score
 
 
@@ -115,7 +115,7 @@ def pool_folds(
     classes = int(items["class_id"].max()) + 1
     names = [stream for stream in STREAMS if any(stream == other for _, other in model_dirs)]
     parts = {fold: _fold_scores(fold, table, model_dirs, names, classes, weights) for fold, table in folds.items()}
-    clips = pd.concat([part.test for part in parts.values()], ignore_index=True)
+    clips = pd.concat([part.test for part in parts.values()])
     order = np.argsort(pd.Index(items["sample_id"]).get_indexer(pd.Index(clips["sample_id"])), kind="stable")
     clips = clips.iloc[order].reset_index(drop=True)
     clips["gloss"] = clips["sample_id"].map(items.set_index("sample_id")["gloss"])
@@ -154,7 +154,7 @@ def _fold_scores(
     if held_out:
         temperature = fit_temperature(fuse(held_out, used), val["class_id"].to_numpy())
     scores = at_temperature(fused, temperature) if temperature else fused
-    alone = {name: score(fuse({name: own}, {name: 1}), truth) for name, own in logits.items()}
+    alone = {name: score(probabilities(own), truth) for name, own in logits.items()}
     rows = test[["sample_id", "signer", "class_id", "label", "sha256"]].assign(fold=fold)
     return _FoldScores(
         rows, scores.astype(np.float32), score(scores, truth), score(fused, truth), alone, used, temperature
@@ -199,7 +199,7 @@ def read_logits(model: Path, rows: pd.DataFrame, classes: int, role: str = "test
     order = found.get_indexer(wanted)
     if not np.array_equal(table["class_id"].to_numpy()[order], rows["class_id"].to_numpy()):
         raise SignfoldError(f"{path}: class ids differ from those of the fold; {again}")
-    flat = table["logits"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    flat = table["logits"].combine_chunks().flatten().to_numpy()
     if flat.size != len(found) * classes:
         raise SignfoldError(f"{path}: {flat.size} logits for {len(found)} clips; the manifest has {classes} classes")
     if not np.isfinite(flat).all():

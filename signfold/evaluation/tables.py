@@ -24,7 +24,7 @@ def class_names(items: pd.DataFrame) -> pd.DataFrame:
 def per_fold(clips: pd.DataFrame, scored: Scored, validation: Mapping[str, float]) -> pd.DataFrame:
     """Return per fold: clips, signers, classes, the metrics on its test part, and its validation top-1."""
     rows = []
-    for fold, part in clips.groupby("fold", sort=False):
+    for fold, part in clips.groupby("fold"):
         values = point(scored.take(part.index.to_numpy()))
         size = {"clips": len(part), "signers": part["signer"].nunique(), "classes": part["class_id"].nunique()}
         rows.append({"fold": fold, **size, **values, "val_top1": validation.get(str(fold))})

@@ -78,9 +78,9 @@ def align(one: Floats, other: Floats, shift: float, speed: float = 1.0) -> Align
     begin, end = max(0, int(np.ceil(-shift / speed))), min(len(one) - 1, int((len(other) - 1 - shift) // speed))
     if end - begin + 1 < max(FEWEST, OVERLAP * min(len(one), len(other) / speed)):
         return None
-    wanted = np.clip(np.arange(begin, end + 1) * speed + shift, 0, len(other) - 1)
+    wanted = np.arange(begin, end + 1) * speed + shift
     a, b = one[begin : end + 1], interpolate(other, np.arange(len(other)), wanted)
-    both = ~np.isnan(a + b).any(axis=2)
+    both = ~(np.isnan(a) | np.isnan(b)).any(axis=2)
     frames = both.any(axis=1)
     if frames.mean() < OVERLAP:
         return None
@@ -149,10 +149,9 @@ def body_motion(track: Floats) -> Floats:
 def likely_shifts(one: Floats, other: Floats) -> list[int]:
     """Return the shifts at which the body's fast motion (T, D) of two tracks correlates best, in steps, best first."""
     places = np.arange(len(other))[None, :] - np.arange(len(one))[:, None] + len(one) - 1
-    count = len(one) + len(other) - 1
 
     def at_each_shift(products: NDArray[Any]) -> NDArray[Any]:
-        return np.bincount(places.ravel(), products.ravel(), count)
+        return np.bincount(places.ravel(), products.ravel())
 
     power, own = (one**2).sum(axis=1)[:, None], (other**2).sum(axis=1)[None, :]
     size = np.sqrt(

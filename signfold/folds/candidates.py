@@ -44,7 +44,7 @@ class Candidate(NamedTuple):
     same_speed: bool
 
 
-def candidates(tracks: Sequence[Floats], workers: int = 1) -> list[Candidate]:
+def candidates(tracks: Sequence[Floats], workers: int) -> list[Candidate]:
     """Return the pairs of tracks that may show one take, first < second, in order.
 
     Parameters
@@ -55,7 +55,7 @@ def candidates(tracks: Sequence[Floats], workers: int = 1) -> list[Candidate]:
         Number of threads that search the tree.
     """
     found = [*same_speed(tracks, workers), *other_speed(tracks, workers)]
-    return sorted(set(found), key=lambda pair: (pair.first, pair.second, pair.mirrored, not pair.same_speed))
+    return sorted(found, key=lambda pair: (pair.first, pair.second, pair.mirrored, not pair.same_speed))
 
 
 def unit_size(bodies: Floats) -> Floats:
@@ -90,21 +90,21 @@ def principal_components(vectors: Sequence[Floats], seed: int = 0) -> tuple[Floa
             break
     some = np.concatenate(seen)
     mean = some.mean(axis=0)
-    _, axes = np.linalg.eigh((some - mean).T @ (some - mean))
+    centred = some - mean
+    _, axes = np.linalg.eigh(centred.T @ centred)
     return mean, axes[:, ::-1][:, :COMPONENTS]
 
 
-def same_speed(tracks: Sequence[Floats], workers: int = 1) -> Iterator[Candidate]:
+def same_speed(tracks: Sequence[Floats], workers: int) -> Iterator[Candidate]:
     """Yield the pairs of tracks that have a window in common."""
-    cut = [windows(track) for track in tracks]
-    vectors = np.concatenate([part[1] for part in cut])
-    start = np.concatenate([part[0] for part in cut])
-    sizes = np.array([len(part[0]) for part in cut])
+    starts, groups = zip(*map(windows, tracks), strict=True)
+    start, vectors = np.concatenate(starts), np.concatenate(groups)
+    sizes = np.array(list(map(len, groups)))
     owner, before = np.repeat(np.arange(len(tracks)), sizes), np.cumsum(sizes) - sizes
-    mean, axes = principal_components([part[1] for part in cut])
+    mean, axes = principal_components(groups)
     tree = cKDTree((vectors - mean) @ axes, balanced_tree=False, compact_nodes=False)
     for mirror, count in LOOKED_UP.items():
-        asked = np.concatenate([first + _most_moving(part[1], count) for first, part in zip(before, cut, strict=True)])
+        asked = np.concatenate([first + _most_moving(own, count) for first, own in zip(before, groups, strict=True)])
         wanted = _mirrored_vectors(vectors[asked]) if mirror else vectors[asked]
         rows, near = _neighbours(tree, (wanted - mean) @ axes, WINDOW_NEIGHBOURS, workers)
         one, other = asked[rows], near
@@ -117,7 +117,7 @@ def same_speed(tracks: Sequence[Floats], workers: int = 1) -> Iterator[Candidate
             yield Candidate(first, second, mirror, True)
 
 
-def other_speed(tracks: Sequence[Floats], workers: int = 1) -> Iterator[Candidate]:
+def other_speed(tracks: Sequence[Floats], workers: int) -> Iterator[Candidate]:
     """Yield the pairs of tracks of other lengths that are alike as a whole."""
     vectors = unit_size(np.stack([at_points(track) for track in tracks]))
     mean, axes = principal_components([vectors])

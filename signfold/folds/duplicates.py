@@ -41,7 +41,7 @@ SCHEMA = pa.schema(
 log = logging.getLogger(__name__)
 
 
-def near_duplicates(ids: Sequence[str], tracks: Sequence[Floats], workers: int = 1) -> pd.DataFrame:
+def near_duplicates(ids: Sequence[str], tracks: Sequence[Floats], workers: int) -> pd.DataFrame:
     """Return the pairs of clips that show one take, as columns of `SCHEMA`.
 
     Parameters
@@ -54,14 +54,14 @@ def near_duplicates(ids: Sequence[str], tracks: Sequence[Floats], workers: int =
     compared = [number for number, track in enumerate(tracks) if has_window(track) and motion(track) > STILL]
     moving = [tracks[number] for number in compared]
     rows: dict[tuple[str, str], dict[str, object]] = {}
-    for pair in candidates(moving, workers) if len(moving) > 1 else ():
+    for pair in candidates(moving, workers) if moving else ():
         found = compare(moving[pair.first], moving[pair.second], pair)
         names = ids[compared[pair.first]], ids[compared[pair.second]]
         if found and found.one_take and names not in rows:
             rows[names] = {**asdict(found), "mirrored": pair.mirrored}
     log.info("%d of %d clips compared: %d pairs show one take", len(moving), len(ids), len(rows))
     table = [{"sample_id": one, "other_id": other, **row} for (one, other), row in rows.items()]
-    return pd.DataFrame(table, columns=SCHEMA.names).sort_values(["sample_id", "other_id"], ignore_index=True)
+    return pd.DataFrame(table, columns=SCHEMA.names).sort_values(["sample_id", "other_id"])
 
 
 def compare(one: Floats, other: Floats, pair: Candidate) -> Alignment | None:
@@ -80,7 +80,7 @@ def compare(one: Floats, other: Floats, pair: Candidate) -> Alignment | None:
     return best_alignment(one, other, [(0.0, (len(other) - 1) / (len(one) - 1))])
 
 
-def find_duplicates(items: Path, keypoints: Sequence[Path], out: Path, workers: int = 1) -> None:
+def find_duplicates(items: Path, keypoints: Sequence[Path], out: Path, workers: int) -> None:
     """Write which of the items show one take.
 
     Parameters
@@ -119,5 +119,5 @@ def assign_takes(clips: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     one = place[np.concatenate([same_content.to_numpy(), here["sample_id"].to_numpy()])].to_numpy()
     other = place[np.concatenate([clips["sample_id"].to_numpy(), here["other_id"].to_numpy()])].to_numpy()
     links = sparse.coo_array((np.ones(len(one)), (one, other)), shape=(len(clips), len(clips)))
-    _, component = sparse.csgraph.connected_components(links, directed=False)
+    _, component = sparse.csgraph.connected_components(links)
     return clips["sha256"].groupby(component).transform("min")

@@ -226,7 +226,7 @@ def _counts(fold: AuditedFold) -> dict[str, Any]:
         "clips": {role: len(rows) for role, rows in by_role.items()},
         "classes": {role: int(rows["class_id"].nunique()) for role, rows in by_role.items()},
         "signers": {role: sorted(set(rows["signer"].dropna())) for role, rows in by_role.items()},
-        "copies": int((fold.rows["copy"] > 0).sum() - (fold.role("none")["copy"] > 0).sum()),
+        "copies": int((fold.role("train")["copy"] > 0).sum()),
         "val_group": fold.metadata.get("val_group"),
         "unlearnt_test_classes": fold.metadata.get("unlearnt_test_classes"),
     }

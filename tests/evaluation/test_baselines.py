@@ -125,6 +125,7 @@ def test_too_many_pairs_are_thinned_and_said(made: Example, monkeypatch: pytest.
 def test_the_file_has_a_row_for_each_method_and_test_clip(made: Example, tmp_path: Path) -> None:
     out = tmp_path / "baselines.parquet"
     baselines.run_baselines(made.fold, made.audit, made.tensors, out, seed=0)
+    assert files.read_parquet(out).column_names == ["sample_id", "class_id", "method", "predicted", "detail"]
     table = files.read_parquet(out).to_pandas()
     test = read_fold(made.fold, made.audit).roles["test"]
     assert table.groupby("method", sort=False).size().to_dict() == dict.fromkeys(baselines.METHODS, len(test))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import softmax
+from scipy.special import log_expit, logit, softmax
+from scipy.stats import norm
 
 from signfold.evaluation.calibration import (
     BINS,
@@ -54,14 +55,16 @@ def test_few_clips_move_the_temperature_little() -> None:
     """With clips that are all right the likelihood alone would make every answer certain; with none it says nothing."""
     few = np.array([[0.7, 0.3]] * 3), np.zeros(3, int)
     many = np.array([[0.7, 0.3]] * 3000), np.zeros(3000, int)
-    assert 0.5 < fit_temperature(*few) < 0.95
+    grid = np.linspace(-1, 1, 2001)  # log temperature, whose prior is normal
+    posterior = norm.logpdf(grid, scale=0.5) + 3 * log_expit(logit(0.7) / np.exp(grid))
+    assert np.log(fit_temperature(*few)) == pytest.approx(grid[posterior.argmax()], abs=0.002)
     assert fit_temperature(*many) < 0.2
     assert fit_temperature(np.empty((0, 2)), np.empty(0, int)) == pytest.approx(1, abs=1e-4)
 
 
 def test_bins_are_closed_at_the_top() -> None:
-    edges = np.array([1 / BINS, 1 / BINS + 1e-9, 0.5, 1.0, 1e-12, 0.0])
-    assert bins(edges).tolist() == [0, 1, 7, 14, 0, 0]
+    edges = np.array([1 / BINS, 1 / BINS + 1e-9, 0.5, 1.0, 1 + 1e-7, 1e-12, 0.0])
+    assert bins(edges).tolist() == [0, 1, 7, 14, 14, 0, 0]
 
 
 def test_table_and_error_by_hand() -> None:

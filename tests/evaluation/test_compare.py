@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ from signfold.cli.main import main
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_parquet, write_parquet
 from signfold.evaluation.compare import by_sign, compare, listing
+from signfold.evaluation.intervals import Interval
 
 
 def result(folder: Path, right: dict[str, bool], label: str = "a", signer: bool = True) -> Path:
@@ -60,6 +62,7 @@ def test_what_all_signers_gain_alike_is_nearly_certain(tmp_path: Path) -> None:
     found = compare(result(tmp_path / "a", a), result(tmp_path / "b", b))
     assert found.gain.value == pytest.approx(0.1)
     assert 0.1 < found.gain.high - found.gain.low < 0.3
+    assert (found.won, found.lost, found.p) == (4, 0, pytest.approx(2 * 0.5**4))
 
 
 def test_the_interval_is_over_clips_where_a_signer_is_unknown(tmp_path: Path) -> None:
@@ -98,10 +101,13 @@ def test_the_command_prints_a_verdict(tmp_path: Path) -> None:
     assert "  a: 4 to 0 of 4 clips" in other.output
     same = CliRunner().invoke(main, ["compare", str(good), str(good)])
     assert "; no difference can be told" in same.output
+    for low, high in ((0.0, 0.2), (-0.2, 0.0)):
+        open_at_0 = replace(compare(bad, good), gain=Interval(0.1, low, high))
+        assert listing(open_at_0, bad, good)[4].endswith("; no difference can be told")
 
 
 def test_a_long_list_of_signs_is_cut(tmp_path: Path) -> None:
-    """Of 40 signs, B has 25 right that A has not: the first are named, the others counted."""
+    """Of 39 signs, B has 25 right that A has not: those that gained most are named, the others counted."""
     names = [f"s{n % 4}/{n}" for n in range(40)]
     folders = []
     for folder, rights in (("a", 0), ("b", 25)):
@@ -109,11 +115,14 @@ def test_a_long_list_of_signs_is_cut(tmp_path: Path) -> None:
         file = path / "evaluation/predictions.parquet"
         table = read_parquet(file).to_pandas()
         table["gloss"] = table["sample_id"]
+        table.loc[39, "gloss"] = names[0]
         write_parquet(pa.Table.from_pandas(table, preserve_index=False), file, {})
         folders.append(path)
     lines = listing(compare(*folders), *folders)
-    at = lines.index("better in B: 25 of 40 signs")
-    assert lines[at + 11 : at + 13] == ["  and 15 more", "worse in B: 0 of 40 signs"]
+    at = lines.index("better in B: 25 of 39 signs")
+    assert all(line.endswith(": 0 to 1 of 1 clips") for line in lines[at + 1 : at + 11])
+    assert lines[at + 11 : at + 13] == ["  and 15 more", "worse in B: 0 of 39 signs"]
+    assert listing(compare(*folders), *folders, most=25)[-2] == f"  {names[0]}: 0 to 1 of 2 clips"
     assert lines[2] == "40 clips in both (0 only in A, 0 only in B)"
     assert lines[3] == "top-1 on these: A 0.0%, B 62.5%"
 

@@ -61,6 +61,8 @@ def test_the_best_is_beaten_in_this_sample_or_by_the_interval(tmp_path: Path) ->
     assert (best(table)["beaten"], best(table)["beaten_surely"]) == (False, False)
     table = with_network(written(tmp_path, {"linear": 20}), clips, np.arange(40) < 21, SIGNERS)
     assert (best(table)["beaten"], best(table)["beaten_surely"]) == (True, False)
-    table = with_network(written(tmp_path, {"majority": 0, "linear": 1}), clips, np.ones(40), SIGNERS)
+    assert not best(table.assign(gain_low=0.0))["beaten_surely"]
+    table = with_network(written(tmp_path, {"majority": 0, "linear": 1, "centroid": 1}), clips, np.ones(40), SIGNERS)
+    assert table["method"].tolist() == ["linear", "centroid", "majority"]
     found = best(table)
     assert (found["method"], found["beaten"], found["beaten_surely"]) == ("linear", True, True)

@@ -186,7 +186,7 @@ def test_metrics_without_each_group_are_those_of_the_other_clips(seed: int, clas
 def test_jackknife_of_a_mean_is_its_textbook_variance() -> None:
     values = np.array([1.0, 4.0, 4.0, 7.0])
     assert jackknife_variance((16 - values) / 3) == pytest.approx(values.var(ddof=1) / 4)
-    assert jackknife_variance(np.array([3.0])) == 0
+    assert jackknife_variance(np.array([])) == 0
 
 
 def test_many_groups_are_joined_to_blocks() -> None:
@@ -219,7 +219,7 @@ def test_groups_are_signers_where_each_clip_has_one() -> None:
     assert (over.unit, over.groups, over.confidence, over.block.tolist()) == ("signer", 2, 0.9, [0, 0, 1])
     for changed in (table.assign(signer="ann"), table.assign(signer=["ann", None, "ben"])):
         over = GroupIntervals.of_clips(changed)
-        assert (over.unit, over.groups, over.block.tolist()) == ("clip", 2, [0, 1, 1])
+        assert (over.unit, over.groups, over.confidence, over.block.tolist()) == ("clip", 2, 0.95, [0, 1, 1])
     assert GroupIntervals.of_clips(changed.drop(columns="sha256")).groups == 3
 
 

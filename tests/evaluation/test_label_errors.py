@@ -51,6 +51,15 @@ def test_a_network_that_is_always_right_suspects_nobody() -> None:
     assert label_errors(clips, probabilities, items).empty
 
 
+def test_thresholds_by_hand() -> None:
+    """The only clip of b reaches its own threshold, 0.6; the last of a reaches that of b alone."""
+    clips = pd.DataFrame({"sample_id": list("xyz"), "signer": "ann", "class_id": [0, 1, 0], "label": list("aba")})
+    items = clips.assign(gloss=clips["label"])
+    found = label_errors(items, np.array([[0.9, 0.1], [0.5, 0.6], [0.1, 0.8]], np.float32), items)
+    assert found[["sample_id", "other_label"]].to_numpy().tolist() == [["z", "b"]]
+    assert found[["given", "other", "margin"]].to_numpy().tolist() == [pytest.approx([0.1, 0.8, 0.7])]
+
+
 def test_a_class_without_a_clip_attracts_nobody() -> None:
     clips, probabilities, items, _ = scored(wrong=15, skill=4.0)
     without = clips["class_id"] != 3

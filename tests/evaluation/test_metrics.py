@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import top_k_accuracy_score
 
-from signfold.evaluation.metrics import TOP, Scored, point, score
+from signfold.evaluation.metrics import Scored, point, score
 
 # Five clips, three classes. Right: clips 0, 1, 4. Truth ranks: 1, 1, 2, 3, 1.
 SCORES = np.array([[0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.5, 0.4, 0.1], [0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])
@@ -38,7 +38,7 @@ def test_classes_without_a_clip_do_not_count() -> None:
 def test_top5_is_that_of_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     scores, truth = rng.dirichlet(np.ones(12), 300), rng.integers(12, size=300)
-    assert point(score(scores, truth))["top5"] == top_k_accuracy_score(truth, scores, k=TOP, labels=range(12))
+    assert point(score(scores, truth))["top5"] == top_k_accuracy_score(truth, scores, k=5, labels=range(12))
 
 
 def test_equal_scores_rank_in_the_order_of_class_ids() -> None:

@@ -61,7 +61,9 @@ def test_clips_stand_in_manifest_order_with_what_is_known_of_them(tmp_path: Path
     pool = pool_folds(models(tmp_path), folds(), ITEMS, EQUAL)
     assert pool.clips["sample_id"].tolist() == ITEMS["sample_id"].tolist()
     assert pool.clips["fold"].tolist() == ["fold-2"] * 3 + ["fold-1"] * 2 + ["fold-2"] * 3
-    for column in ("signer", "class_id", "label", "gloss", "sha256"):
+    columns = ["signer", "class_id", "label", "gloss", "sha256"]
+    assert set(pool.clips) == {"sample_id", "fold", *columns}
+    for column in columns:
         assert pool.clips[column].tolist() == ITEMS[column].tolist()
     assert pool.scored.truth.tolist() == ITEMS["class_id"].tolist()
 

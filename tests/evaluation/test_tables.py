@@ -70,6 +70,10 @@ def test_per_class() -> None:
     assert table["f1"].tolist()[:3] == pytest.approx([2 / 3, 1 / 3, 1 / 2])
     assert table.loc[3, ["top1", "top5", "precision", "f1", "mistaken_for"]].isna().all()
     assert table["mistaken_for"].tolist()[:3] == ["b", "eat", "b"]
+    some = np.array([0, 3, 5])  # one clip of each class, the last taken for class 1
+    table = tables.per_class(CLIPS.iloc[some], SCORED.take(some), ITEMS)
+    assert table["precision"].tolist()[:3] == [1, 0.5, 0]
+    assert table["top1"].tolist()[:3] == [1, 1, 0]
 
 
 def test_confusions() -> None:
@@ -82,6 +86,11 @@ def test_confusions() -> None:
     assert table["share"].tolist() == pytest.approx([2 / 3, 1 / 2, 1 / 3])
     assert table["true_gloss"].tolist() == ["go", "b", "eat"]
     assert table["predicted_label"].tolist() == ["b", "a", "b"]
+    names = [f"{side}_{name}" for side in ("true", "predicted") for name in ("label", "gloss")]
+    assert list(table.columns) == ["true", "predicted", "count", "clips", "share", *names]
+    equals = Scored(np.array([2, 2, 1, 1]), np.array([1, 0, 2, 0]), np.full(4, 2), np.full(4, 0.5), 4)
+    order = tables.confusions(equals, ITEMS)[["true", "predicted"]].to_numpy().tolist()
+    assert order == [[1, 0], [1, 2], [2, 0], [2, 1]]
     assert tables.confusions(SCORED.take(TRUTH == SAID), ITEMS).empty
 
 

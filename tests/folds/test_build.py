@@ -145,11 +145,16 @@ class TestContents:
             assert "none" not in roles(fold).values()
             assert read_metadata(tmp_path / f"{name}.parquet")["group"] == "sample"
 
-    def test_a_few_unknown_signers_do_not_mix_the_known_ones(self, tmp_path):
+    def test_a_few_unknown_signers_do_not_mix_the_known_ones(self, tmp_path, caplog):
         for name, fold in run(tmp_path, [*people(), clip("x", "1", None), clip("y", "2", None)], k=3).items():
             known = {key: row for key, row in fold.items() if row["signer"]}
             assert_apart(known, "signer")
             assert read_metadata(tmp_path / f"{name}.parquet")["unknown_signers"] == 2
+            assert f"{name}: 2 videos of unknown signers; only takes are kept apart" in caplog.text
+        caplog.clear()
+        run(tmp_path, people(), k=3)
+        run(tmp_path, [*people(), clip("x", "1", None)], k=3, group="sample")
+        assert "unknown" not in caplog.text
 
     def test_a_video_that_two_signers_have_is_in_one_role_and_still_tested_for_both(self, tmp_path):
         twin = clip("twin", "1", "signer5", sha256=people()[0]["sha256"])

@@ -2,10 +2,20 @@
 
 import numpy as np
 import pytest
-from takes import at_speed, flipped, take
+from takes import at_speed, flipped, take, without_a_hand
 
-from signfold.folds.candidates import Candidate, candidates, has_window, principal_components, unit_size, windows
+from signfold.folds.candidates import (
+    Candidate,
+    _most_moving,
+    candidates,
+    has_window,
+    other_speed,
+    principal_components,
+    unit_size,
+    windows,
+)
 from signfold.folds.tracks import BODY, joint_track
+from signfold.tensors.resample import interpolate
 
 
 def tracks_of(*clips):
@@ -20,30 +30,39 @@ OTHERS = tracks_of(*(take(number) for number in range(2, 22)))
     [
         (take(1, fps=15.0, start=0.5), Candidate(0, 21, False, True)),
         (flipped(take(1, fps=15.0, start=0.5)), Candidate(0, 21, True, True)),
+        (without_a_hand(take(1, fps=15.0), 0, 99), Candidate(0, 21, False, True)),
         (at_speed(take(1), 0.8), Candidate(0, 21, False, False)),
         (flipped(at_speed(take(1), 0.8)), Candidate(0, 21, True, False)),
     ],
-    ids=["trimmed", "mirrored and trimmed", "slower", "mirrored and slower"],
+    ids=["trimmed", "mirrored and trimmed", "without a hand", "slower", "mirrored and slower"],
 )
 def test_a_copy_is_a_candidate_and_few_others_are(copy, expected):
-    found = candidates([*tracks_of(take(1)), *OTHERS, *tracks_of(copy)])
+    found = candidates([*tracks_of(take(1)), *OTHERS, *tracks_of(copy)], 1)
     assert expected in found
     assert len({(pair.first, pair.second) for pair in found}) < 0.15 * 22 * 21 / 2
 
 
 def test_pairs_are_in_order_once_and_never_of_a_clip_with_itself():
-    found = candidates([*OTHERS, *OTHERS])
+    found = candidates([*OTHERS, *OTHERS, *tracks_of(at_speed(take(2), 0.8))], 1)
     assert found == sorted(set(found), key=lambda pair: (pair.first, pair.second, pair.mirrored, not pair.same_speed))
     assert all(pair.first < pair.second for pair in found)
     assert {(n, n + 20) for n in range(20)} <= {(pair.first, pair.second) for pair in found}
 
 
 def test_clips_of_equal_length_are_not_at_another_speed():
-    assert all(pair.same_speed for pair in candidates([*OTHERS, *OTHERS]))
+    assert all(pair.same_speed for pair in candidates([*OTHERS, *OTHERS], 1))
+
+
+@pytest.mark.parametrize(("steps", "found"), [(51, False), (52, True), (124, True), (125, False)])
+def test_another_speed_is_by_more_than_2_percent_and_less_than_two_and_a_half_times(steps, found):
+    """Of a clip of 50 steps."""
+    whole = OTHERS[0]
+    pair = [interpolate(whole, np.arange(len(whole)), np.linspace(0, len(whole) - 1, n)) for n in (steps, 50)]
+    assert (Candidate(0, 1, False, False) in other_speed(pair, 1)) == found
 
 
 def test_threads_change_nothing():
-    assert candidates([*OTHERS, *OTHERS], workers=3) == candidates([*OTHERS, *OTHERS])
+    assert candidates([*OTHERS, *OTHERS], 3) == candidates([*OTHERS, *OTHERS], 1)
 
 
 def test_a_window_has_eight_known_steps():
@@ -64,9 +83,17 @@ def test_who_has_a_window_is_known_without_making_any(lost):
     assert not has_window(track[:7])
 
 
+def test_the_window_that_moves_most_of_each_part_is_looked_up():
+    windows_of_two = np.zeros((4, 8, 2))
+    windows_of_two[0, :, 1] = 9  # far apart, but still
+    windows_of_two[[1, 3], ::2] = 1
+    found = [_most_moving(windows_of_two.reshape(4, -1), count).tolist() for count in (1, 2, 5)]
+    assert found == [[1], [1, 3], [0, 1, 2, 3]]
+
+
 def test_vectors_have_one_size_and_place():
     bodies = np.random.default_rng(0).normal(size=(3, 8, 7, 2)).astype(np.float32)
-    np.testing.assert_allclose(unit_size(bodies), unit_size(3 * bodies + 5), atol=1e-5)
+    np.testing.assert_allclose(unit_size(bodies), unit_size(0.01 * bodies + np.array([0.5, -0.2])), atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(unit_size(bodies), axis=1), 1, rtol=1e-5)
 
 

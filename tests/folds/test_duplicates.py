@@ -14,12 +14,14 @@ from takes import at_speed, flipped, resized, take, without_a_hand
 from signfold.core.clip import PARTS, Extraction, Keypoints, ShardClip, write_shard
 from signfold.core.files import read_metadata, read_parquet, write_parquet
 from signfold.folds import duplicates
+from signfold.folds.candidates import Candidate
 from signfold.folds.tracks import joint_track, motion
+from signfold.tensors.resample import interpolate
 
 
 def found(*clips: Keypoints) -> pd.DataFrame:
     tracks = [joint_track(clip) for clip in clips]
-    return duplicates.near_duplicates([f"clip {number}" for number in range(len(clips))], tracks)
+    return duplicates.near_duplicates([f"clip {number}" for number in range(len(clips))], tracks, 1)
 
 
 def write_clips(folder: Path, shard: str, clips: dict[str, Keypoints]) -> Path:
@@ -83,13 +85,26 @@ def test_the_row_says_how_the_copies_differ() -> None:
     assert row["overlap_ms"] == pytest.approx(2900, abs=60)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_speed_of_short_clips_is_that_of_their_lengths(turned: bool) -> None:
+    """One second, and the same at 1.25 times the speed."""
+    whole = joint_track(take(1, fps=20.0, noise=0))[:21]
+    fast = interpolate(whole, np.arange(21), np.linspace(0, 20, 17))
+    pair = (whole, fast) if turned else (fast, whole)
+    row = duplicates.compare(*pair, Candidate(0, 1, False, False))
+    assert row is not None
+    assert row.speed == pytest.approx(0.8 if turned else 1.25, rel=0.005)
+    assert row.shift_ms == pytest.approx(0, abs=3)
+    assert row.distance < 0.005
+
+
 def test_the_threshold_of_motion_is_where_it_says() -> None:
     """Motion alone decides: the same joints, scaled about their mean positions."""
     moving = joint_track(take(1, noise=0))
     mean = moving.mean(axis=0)
     for factor, pairs in ((1.1, 1), (0.9, 0)):
         scaled = mean + (moving - mean) * factor * duplicates.STILL / motion(moving)
-        assert len(duplicates.near_duplicates(["a", "b"], [scaled, scaled.copy()])) == pairs
+        assert len(duplicates.near_duplicates(["a", "b"], [scaled, scaled.copy()], 1)) == pairs
 
 
 def test_other_takes_are_left_alone() -> None:
@@ -130,8 +145,8 @@ def test_the_order_of_clips_does_not_matter() -> None:
     clips = [take(3), take(1), take(2), take(1, fps=15.0)]
     names = list("abcd")
     tracks = [joint_track(clip) for clip in clips]
-    one = duplicates.near_duplicates(names, tracks)
-    other = duplicates.near_duplicates(names[::-1], tracks[::-1])
+    one = duplicates.near_duplicates(names, tracks, 1)
+    other = duplicates.near_duplicates(names[::-1], tracks[::-1], 1)
     assert set(map(frozenset, one[["sample_id", "other_id"]].to_numpy())) == {frozenset("bd")}
     assert set(map(frozenset, other[["sample_id", "other_id"]].to_numpy())) == {frozenset("bd")}
 
@@ -142,7 +157,7 @@ def test_the_file_names_the_pairs_of_items_alone(tmp_path: Path) -> None:
     shards.append(write_clips(tmp_path, "1", {name: clips[name] for name in ("c", "gone")}))
     items = pa.table({"sample_id": ["a", "b", "c", "a#1"], "copy": pa.array([0, 0, 0, 1], pa.int32())})
     write_parquet(items, tmp_path / "items.parquet", {})
-    duplicates.find_duplicates(tmp_path / "items.parquet", shards, tmp_path / "duplicates.parquet")
+    duplicates.find_duplicates(tmp_path / "items.parquet", shards, tmp_path / "duplicates.parquet", 1)
     table = read_parquet(tmp_path / "duplicates.parquet").to_pandas()
     assert table[["sample_id", "other_id"]].to_numpy().tolist() == [["a", "c"]]
     assert read_metadata(tmp_path / "duplicates.parquet")["clips"] == 3

@@ -47,6 +47,8 @@ def test_clean_folds_pass_and_the_file_says_so(folder):
     assert (found["ok"], found["shared_signers"], found["group"], found["findings"]) == (True, False, "signer", [])
     assert sum(fold["clips"]["test"] for fold in found["folds"].values()) == len(people())
     assert list(found["folds"]) == ["fold-1", "fold-2", "fold-3"]
+    for fold in found["folds"].values():
+        assert fold["copies"] == len(fold["signers"]["train"])
 
 
 @pytest.mark.parametrize("pair", [("train", "test"), ("val", "test"), ("train", "val")])
@@ -143,8 +145,9 @@ def test_folds_of_different_manifests(folder):
 def test_a_row_that_is_there_twice(folder):
     path = folder / "fold-1.parquet"
     table = read_parquet(path)
-    write_parquet(pa.concat_tables([table, table.slice(0, 1)]), path, read_metadata(path))
-    assert_stopped(folder, "fold-1", "there twice")
+    write_parquet(pa.concat_tables([table, table.slice(0, 7)]), path, read_metadata(path))
+    names = table["sample_id"].to_pylist()[:7]
+    assert_stopped(folder, f"fold-1: rows that are there twice: {', '.join(sorted(names)[:5])} and 2 more")
 
 
 def test_a_role_that_nobody_has_or_knows(folder):
@@ -163,7 +166,7 @@ def test_all_leaks_are_told_at_once(folder):
 def test_signers_that_an_official_split_shares_are_allowed_and_told(tmp_path):
     rows = [row | {"split": ("train", "val", "test")[n % 3]} for n, row in enumerate(people())]
     run(tmp_path, rows, method="official")
-    audit_folds(paths(tmp_path), tmp_path / "audit.json")
+    audit_folds(paths(tmp_path), tmp_path / "audit.json", tmp_path / "duplicates.parquet")
     found = json.loads((tmp_path / "audit.json").read_text())
     assert found["shared_signers"]
     assert found["tested_shared_signers"] == [f"signer{n}" for n in range(6)]
