@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from takes import take
 
+from signfold.folds import alignment
 from signfold.folds.alignment import Alignment, align, best_alignment, body_motion, likely_shifts
 from signfold.folds.tracks import joint_track
 from signfold.tensors.resample import interpolate
@@ -88,6 +89,16 @@ def test_speeds_are_refined(speed):
     found = best_alignment(stretched(whole, speed), whole, [(0.0, speed * 1.025)])
     assert found.speed == pytest.approx(speed, rel=0.01)
     assert found.one_take
+
+
+def test_the_middle_stays_where_it_is_at_another_speed(monkeypatch):
+    tried = []
+    monkeypatch.setattr(alignment, "align", lambda *found: tried.append(found[2:]) or align(*found))
+    whole = track_of(1)
+    half = len(fast := stretched(whole, 1.25)) / 2
+    best_alignment(fast, whole, [(0.0, 1.25)])
+    assert [speed for _, speed in tried[:3]] == pytest.approx([1.25, 1.225, 1.275])
+    assert [shift + half * speed for shift, speed in tried[:3]] == pytest.approx([1.25 * half] * 3)
 
 
 def test_a_speed_of_1_stays():

@@ -100,7 +100,7 @@ def test_vectors_have_one_size_and_place():
 def test_components_are_those_of_the_greatest_variance():
     generator = np.random.default_rng(0)
     spread = np.array([1, 9, 1, 1, 30, *[1] * 15], np.float32)
-    vectors = generator.normal(size=(500, 20)).astype(np.float32) * spread + 2
+    vectors = generator.normal(size=(500, 20)).astype(np.float32) * spread + 100
     mean, axes = principal_components([vectors[:200], vectors[200:]])
     assert axes.shape == (20, 12)
     assert np.abs(axes[:, :2]).argmax(axis=0).tolist() == [4, 1]

@@ -42,11 +42,13 @@ def test_between_frames_joints_move_linearly():
     np.testing.assert_allclose(coarse[1:-1:2], (coarse[:-2:2] + coarse[2::2]) / 2, atol=1e-5)
 
 
-@pytest.mark.parametrize(("fps", "assumed"), [(50.0, 50.0), (0.0, 25.0)])
+@pytest.mark.parametrize(("fps", "assumed"), [(50.0, 50.0), (24.512, 24.512), (0.0, 25.0)])
 def test_without_increasing_times_the_frame_rate_counts(fps, assumed):
     clip = take(1, end=2.0)
     still = replace(clip, timestamps_ms=np.zeros(len(clip)), fps=fps)
     assert len(joint_track(still)) == int((len(clip) - 1) * 1000 / assumed / 50) + 1
+    quick = replace(clip, timestamps_ms=np.arange(float(len(clip))), fps=fps)  # 49 ms in all
+    assert len(joint_track(quick)) == 1
 
 
 def test_what_is_not_detected_is_missing():
