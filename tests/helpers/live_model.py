@@ -27,7 +27,8 @@ TENSORS = TensorSettings(frames=16, channels=("x", "y"), trim="sign")
 def keypoints(number: int, sign: int, take: int = 1) -> Keypoints:
     """Return the true joints of a performance; they have no depth."""
     act = performed(number, sign, take)
-    joints = scene.true_joints(scene.Part(scene.actor(signer(SET.seed, number)), act))
+    undrawn = scene.Actor(signer(SET.seed, number), None, None, None, None)
+    joints = scene.true_joints(scene.Part(undrawn, act))
     parts = {part: np.ones((act.frames, *shape), np.float32) for part, shape in PARTS.items()}
     for part, found in joints.items():
         parts[part][..., :2] = np.nan_to_num(found)
