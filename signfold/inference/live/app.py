@@ -55,9 +55,10 @@ class Server:
                 tracker.close()
 
     async def about(self, _: Request) -> Response:
-        """Tell what the model knows."""
+        """Tell what the model knows, and how large a clip may be."""
         glosses = sorted(self._model.glosses)
-        return JSONResponse({"name": self._model.name, "glosses": glosses, "threshold": self._model.threshold})
+        about = {"name": self._model.name, "glosses": glosses, "threshold": self._model.threshold}
+        return JSONResponse({**about, "most_bytes": MOST_CLIP_BYTES})
 
     async def clip(self, request: Request) -> Response:
         """Answer to an uploaded clip; one at a time."""
@@ -67,8 +68,7 @@ class Server:
             try:
                 return JSONResponse(await answer_to_clip(request.stream(), self._model, self._extractor))
             except TooLarge:
-                most = f"{MOST_CLIP_BYTES // 2**20} MiB"
-                return JSONResponse({"reason": f"the file is larger than {most}; cut it"}, 413)
+                return JSONResponse({"reason": f"more than {MOST_CLIP_BYTES} bytes; cut it"}, 413)
             except ClientDisconnect:
                 return Response(status_code=400)
 

@@ -69,7 +69,7 @@ class Guard:
         needs_origin = scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")
         if origin != f"http://{host}" and (needs_origin or origin is not None):
             return "the request comes from another page"
-        given = scope["path"].split("/")[1].encode("utf-8", "surrogateescape")
+        given = scope["path"].lstrip("/").partition("/")[0].encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(given, self._token.encode()):
             return "the address lacks its token; open the address that the server printed"
         return None

@@ -9,10 +9,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from signfold.core.clip import Extraction
+from signfold.core.clip import Extraction, empty_keypoints
 from signfold.inference.live.frames import drawable
 from signfold.inference.live.limits import MOST_CLIP_BYTES, MOST_CLIP_SECONDS, MOST_UPLOAD_SECONDS
 from signfold.inference.model import Model
+from signfold.keypoints.cache import CRASHED
 from signfold.keypoints.holistic import Holistic
 from signfold.keypoints.isolated import Isolated
 
@@ -54,10 +55,13 @@ async def answer_to_clip(content: AsyncIterator[bytes], model: Model, extractor:
 
 
 async def _extracted(path: Path, extractor: Holistic) -> Extraction:
-    """Extract keypoints in a process that is ended when it takes too long, or when the page goes."""
+    """Extract keypoints in a process that is ended when it takes too long."""
     limited = replace(extractor, max_seconds=min(extractor.max_seconds, MOST_CLIP_SECONDS))
     with Isolated(limited) as isolated:
         work = asyncio.ensure_future(asyncio.to_thread(isolated.extract, path))
-        await asyncio.wait([work], timeout=MOST_UPLOAD_SECONDS)
+        done, _ = await asyncio.wait([work], timeout=MOST_UPLOAD_SECONDS)
         isolated.close()
-        return await work
+        found = await work
+    if done:
+        return found
+    return Extraction(empty_keypoints(), CRASHED, f"not done after {MOST_UPLOAD_SECONDS:g} seconds; cut the clip")

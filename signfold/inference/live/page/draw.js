@@ -1,5 +1,5 @@
 // The skeleton over a picture. Joints are MediaPipe's, by number.
-const BODY = [[11, 12], [11, 13], [13, 15], [12, 14], [14, 16], [11, 23], [12, 24], [23, 24], [9, 10]];
+const BODY = [[11, 12], [11, 13], [13, 15], [12, 14], [14, 16], [11, 23], [12, 24], [23, 24]];
 const FINGERS = [0, 1, 2, 3, 4].flatMap((finger) => {
   const first = 1 + 4 * finger;
   return [[finger < 2 ? 0 : first - 4, first], [first, first + 1], [first + 1, first + 2], [first + 2, first + 3]];

@@ -13,7 +13,6 @@ let byKey = false;
 let signing = false;
 let [nobody, noHands] = [0, 0];
 let shown = []; // times of the last frames
-let threshold = 0;
 
 function notice(text) {
   if ($("notice").textContent !== text) $("notice").textContent = text;
@@ -28,7 +27,7 @@ function showAnswer(answer, source) {
   const word = !best ? "no answer" : answer.known ? best.gloss : "unknown";
   $("best").textContent = word;
   $("best").className = best && answer.known ? "" : "unknown";
-  const below = `No sign reaches ${percent(threshold)}: perhaps none that the model knows.`;
+  const below = `No sign reaches ${percent(about.threshold)}: perhaps none that the model knows.`;
   $("reason").textContent = !best ? `${answer.status.replace("_", " ")}: ${answer.reason}` : answer.known ? answer.reason ?? "" : below;
   $("signs").replaceChildren(...answer.signs.map((sign) => {
     const row = document.createElement("li");
@@ -115,6 +114,7 @@ async function playClip() {
   $("clip").value = "";
   notice(`${file.name} is being looked at …`);
   try {
+    if (file.size > about.most_bytes) throw new Error(`${file.name} has more than ${about.most_bytes / 2 ** 20} MiB: cut it.`);
     const answer = await ask(file);
     notice("");
     $("view").classList.remove("mirrored");
@@ -137,6 +137,5 @@ document.addEventListener("keydown", (event) => {
 });
 
 const about = await (await fetch("about")).json();
-threshold = about.threshold;
 $("model").textContent = `${about.name}: ${about.glosses.length} signs`;
 $("glosses").textContent = about.glosses.join(", ");
