@@ -88,7 +88,8 @@ class SignCutter:
         if self._sign is None:
             self._were_down |= not frame.raised
             if not (frame.raised and self._were_down):
-                self._remember(frame)
+                if not frame.raised:
+                    self._remember(frame)
                 return None
             self._sign = Sign(list(self._before))
         self._sign.add(frame)

@@ -59,7 +59,7 @@ def keypoints_of(frames: Sequence[Frame]) -> Keypoints:
 
 
 def drawable(keypoints: Keypoints, frame: int) -> dict[str, list[list[float]] | None]:
-    """Return what the page draws of a frame: x and y of each joint as shares of the picture; the pose with visibility."""
+    """Return what the page draws of a frame: x and y of each joint as shares of the picture; visibility of the pose."""
     drawn: dict[str, list[list[float]] | None] = {}
     for part in PARTS:
         joints = getattr(keypoints, part)[frame]
