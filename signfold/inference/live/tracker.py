@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 import numpy as np
 
@@ -135,31 +136,32 @@ def _work(pipe: Connection, extractor: Holistic) -> None:
             try:
                 while (jpeg := pipe.recv_bytes()) != _NEXT_CLIP:
                     started = time.perf_counter()
-                    image = _decoded(cv2, jpeg)
+                    image = decoded(jpeg)
                     if image is None:
                         pipe.send_bytes(_NOT_DECODED)
                         continue
-                    decoded = time.perf_counter()
-                    values = _flat(track(image))
-                    times = 1000 * (decoded - started), 1000 * (time.perf_counter() - decoded)
+                    half = time.perf_counter()
+                    values = flat(track(image))
+                    times = 1000 * (half - started), 1000 * (time.perf_counter() - half)
                     pipe.send_bytes(_HEAD.pack(image.shape[1], image.shape[0], *times) + values.tobytes())
             except (EOFError, OSError):
                 os._exit(0)
 
 
-def _decoded(cv2: object, jpeg: bytes) -> np.ndarray | None:
-    """Return a JPEG's (height, width, 3) RGB."""
-    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION  # type: ignore[attr-defined]
+def decoded(jpeg: bytes) -> Any:
+    """Return a JPEG's (height, width, 3) RGB; None if it does not decode."""
+    import cv2
+
     try:
-        return cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags)  # type: ignore[attr-defined]
-    except cv2.error:  # type: ignore[attr-defined]
+        return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
         return None
 
 
-def _flat(landmarks: Landmarks) -> Floats:
+def flat(landmarks: Landmarks) -> Floats:
     """Return all parts of a frame in a row, NaN where not detected."""
-    flat = []
+    whole = []
     for part, shape in PARTS.items():
         found = landmarks[part]
-        flat.append(np.full(shape, np.nan, np.float32) if found is None else found)
-    return np.concatenate([part.ravel() for part in flat])
+        whole.append(np.full(shape, np.nan, np.float32) if found is None else found)
+    return np.concatenate([part.ravel() for part in whole])
