@@ -37,7 +37,7 @@ class Chromium:
         command = [CHROMIUM, *_OPTIONS, f"--user-data-dir={profile}", *options, "about:blank"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         port, path = self._until(lambda: _lines(profile / "DevToolsActivePort"))
-        self._socket = connect(f"ws://127.0.0.1:{port}{path}", max_size=None, open_timeout=PATIENCE_SECONDS)
+        self._socket = connect(f"ws://127.0.0.1:{port}{path}", max_size=None, legacy=True)
         self._number = 0
         self._page: str | None = None
         self.requests: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import signal
 import struct
@@ -24,6 +25,7 @@ class Served:
     """A running server."""
 
     process: subprocess.Popen[str]
+    temporary: Path  # its folder of temporary files
     port: int
     token: str
 
@@ -60,15 +62,16 @@ class Served:
         return self.process.wait(60)
 
 
-def start(bundle: Path, *options: str) -> Served:
+def start(bundle: Path, temporary: Path) -> Served:
     """Start a server on a free port."""
-    command = [sys.executable, "-m", "signfold.cli.main", "serve", str(bundle), "--port", "0", "--no-browser", *options]
-    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "signfold.cli.main", "serve", str(bundle), "--port", "0", "--no-browser"]
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     line = process.stdout.readline()
     found = re.match(r"http://127\.0\.0\.1:(\d+)/([\w-]+)/$", line)
     assert found, line
-    return Served(process, int(found[1]), found[2])
+    return Served(process, temporary, int(found[1]), found[2])
 
 
 def jpeg(picture: np.ndarray | None = None) -> bytes:

@@ -1,8 +1,9 @@
-"""An uploaded clip: kept in a temporary file while a process of its own looks at it, and then deleted."""
+"""An uploaded clip: kept in a file without a name while a process of its own looks at it."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import asdict, replace
@@ -37,9 +38,10 @@ async def answer_to_clip(content: AsyncIterator[bytes], model: Model, extractor:
     Raises
     ------
     TooLarge
-        If the file is larger than may be; what came of it is deleted.
+        If the file is larger than may be.
     """
-    with tempfile.NamedTemporaryFile(prefix="signfold-") as file:
+    # Without a name, it is gone when this process is, whatever ends it.
+    with tempfile.TemporaryFile() as file:
         size = 0
         async for piece in content:
             size += len(piece)
@@ -47,7 +49,7 @@ async def answer_to_clip(content: AsyncIterator[bytes], model: Model, extractor:
                 raise TooLarge
             file.write(piece)
         file.flush()
-        found = await _extracted(Path(file.name), extractor)
+        found = await _extracted(Path(f"/proc/{os.getpid()}/fd/{file.fileno()}"), extractor)
     prediction = await asyncio.to_thread(model.answer, found)
     clip = found.keypoints
     skeletons = [{"at": at - clip.timestamps_ms[0], **drawable(clip, n)} for n, at in enumerate(clip.timestamps_ms)]

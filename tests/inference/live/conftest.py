@@ -19,8 +19,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def served(bundle: Path) -> Iterator[Served]:
-    server = start(bundle)
+def served(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    server = start(bundle, tmp_path_factory.mktemp("server"))
     yield server
     server.process.kill()
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from camera_film import pictures, write_film
 from chromium import CHROMIUM, Chromium
@@ -20,6 +21,11 @@ pytestmark = [
 ]
 # Slower than life, so that a busy machine sees enough of the sign.
 FPS = 10
+HAS_WHITE = """(() => {
+  const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  context.drawImage(document.querySelector("#view"), 0, 0, 300, 150);
+  return context.getImageData(0, 0, 300, 150).data.some((value, place) => place % 4 === 0 && value > 200);
+})()"""
 HIDDEN = "document.querySelector('#signing').hidden"
 
 
@@ -105,8 +111,7 @@ def test_without_a_camera_the_page_says_so_and_a_clip_is_played(served: Served, 
         page.wait_for("document.querySelectorAll('#signs li').length > 0")
         assert text(page, "#best") == "yes"
         assert clip.name in text(page, "#history")
-        drawn = "document.querySelector('#view').getContext('2d').getImageData(0, 0, 640, 480).data"
-        page.wait_for(f"{drawn}.some((value, place) => place % 4 === 0 && value > 200)")  # white limbs on a dark ground
+        page.wait_for(HAS_WHITE)  # limbs, on a dark ground
         text_file = tmp_path / "notes.mp4"
         text_file.write_text("no video")
         page.choose_file("#clip", text_file)
@@ -118,13 +123,17 @@ def test_without_a_camera_the_page_says_so_and_a_clip_is_played(served: Served, 
         page.close()
 
 
-def test_a_page_of_a_server_that_went_says_so(bundle: Path, camera: Chromium) -> None:
-    server = start(bundle)
+def test_ctrl_c_ends_the_server_and_its_processes_and_the_page_says_so(
+    bundle: Path, camera: Chromium, tmp_path: Path
+) -> None:
+    server = start(bundle, tmp_path)
     camera.open(server.address)
     click(camera, "#camera")
     camera.wait_for("document.querySelector('#fps').textContent !== '–'")
+    children = psutil.Process(server.process.pid).children(recursive=True)
     assert server.stop() == 0
-    camera.wait_for("/server/i.test(document.querySelector('#notice').textContent)")
+    assert psutil.wait_procs(children, timeout=60)[1] == []
+    camera.wait_for("document.querySelector('#notice').textContent.startsWith('The server has gone')")
     assert text(camera, "#camera") == "Start the camera"
 
 
