@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help setup demo test test-slurm torture bench-keypoints bench-training bench-imputation bench-scale config mutation lint lock
+.PHONY: help setup demo live test test-slurm torture bench-keypoints bench-training bench-imputation bench-live bench-scale config mutation lint lock
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ setup: .venv/ready ## make the environment in .venv
 demo: setup ## render synthetic signers, run the whole workflow on them, say where the report is
 	@$(BIN)/snakemake --cores $(CORES) results/demo/report.html
 
+live: demo ## the demo, and then its signs before the web cam: a local page
+	@$(BIN)/signfold serve results/demo
+
 test: setup ## run the tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
@@ -47,6 +50,9 @@ bench-training: setup ## measure both networks beside a plain one
 
 bench-imputation: setup ## measure imputed joints against the true ones of rendered clips
 	@$(BIN)/python benchmarks/imputation.py
+
+bench-live: setup ## measure the live page's stages, and its answers beside the files' (make bench-live VIDEOS="results/demo/videos/*_1.mp4")
+	@$(BIN)/python benchmarks/live.py results/demo $(or $(VIDEOS),results/demo/videos/*.mp4)
 
 bench-scale: setup ## measure plans, jobs and files of 1,000 to 40,000 stand-in videos, and tables of 40,000 clips
 	@$(BIN)/python benchmarks/scale.py

@@ -116,6 +116,22 @@ def pack(results: Path, out: Path | None, ensemble: bool) -> None:
 
 
 @main.command()
+@click.argument("model", type=EXISTING)
+@click.option("--host", default="127.0.0.1", show_default=True, help="What to listen on.")
+@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0: any that is free.")
+@click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page.")
+def serve(model: Path, host: str, port: int, browser: bool) -> None:
+    """Open a local page that recognises signs before the web cam, with MODEL: a bundle or a results folder."""
+    import signfold
+    from signfold.inference.live import serve as serving
+
+    def started(address: str) -> None:
+        click.echo(f"{address}\nThe page is served until Ctrl-C.")
+
+    serving.serve(signfold.load(model), host, port, started, browser=browser)
+
+
+@main.command()
 @click.argument("results", type=EXISTING)
 def show(results: Path) -> None:
     """Print where the report of RESULTS (as results/demo) is, and its headline."""

@@ -5,7 +5,8 @@ Video mode, complexity 1. `holistic_graph` says what is left out, and why that c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +23,9 @@ from signfold.keypoints.mediapipe_models import model_digests
 NAME = "mediapipe_holistic"
 # Frames a second at most: a file of a thousand a second is cut before it takes an hour.
 MOST_FPS = 120
+
+# Of each part (joints, values) float32, or None where it was not detected.
+Landmarks = dict[str, Floats | None]
 
 
 @dataclass(frozen=True)
@@ -90,17 +94,33 @@ class Holistic:
         except UnreadableFile as error:
             return Extraction(empty_keypoints(), "unreadable", str(error))
 
-    def _track(self, opened: video.Video, frame_done: Callable[[], None]) -> Extraction:
+    @contextmanager
+    def tracker(self) -> Iterator[Callable[[video.Image], Landmarks]]:
+        """Start a graph, and yield the function that finds the landmarks in a clip's pictures, one after the other.
+
+        A picture is (height, width, 3) RGB, in whole rows. Of each part the function returns (joints, values) float32,
+        or None where it was not detected.
+        """
         model_digests()  # says what to install where MediaPipe is missing
         # Loaded here: the process that waits for the extraction, and readers of the cache, need no MediaPipe.
         from signfold.keypoints import holistic_graph
 
+        with holistic_graph.solution(self.min_detection_confidence, self.min_tracking_confidence) as solution:
+
+            def track(image: video.Image) -> Landmarks:
+                # MediaPipe copies what might still be written to.
+                image.flags.writeable = False
+                return _landmarks(solution.process(image))
+
+            yield track
+
+    def _track(self, opened: video.Video, frame_done: Callable[[], None]) -> Extraction:
         times: list[float] = []
-        found: list[dict[str, Floats | None]] = []
+        found: list[Landmarks] = []
         pictures = _Pictures()
         first, cap = np.nan, None
         # A graph of its own for each video: the tracker must not carry one signer's pose over to the next clip.
-        with holistic_graph.solution(self.min_detection_confidence, self.min_tracking_confidence) as solution:
+        with self.tracker() as track:
             for time, image in opened.frames():
                 first = time if np.isnan(first) else first
                 if time - first > 1000 * self.max_seconds or len(times) >= self.max_frames:
@@ -109,9 +129,7 @@ class Holistic:
                 times.append(time)
                 if image is not None:
                     pictures.add(image)
-                    # MediaPipe copies what might still be written to.
-                    image.flags.writeable = False
-                    found.append(_landmarks(solution.process(image)))
+                    found.append(track(image))
                 frame_done()
         width, height = pictures.size
         keypoints = replace(_assemble(*video.settled(times), found), width=width, height=height, fps=opened.fps)
@@ -167,9 +185,9 @@ def _judge(keypoints: Keypoints, pictures: _Pictures, opened: video.Video, cap: 
     return status, "; ".join(filter(None, [reason, *notes])) or None
 
 
-def _landmarks(results: Any) -> dict[str, Floats | None]:
+def _landmarks(results: Any) -> Landmarks:
     """Return each part of one frame as (joints, values) float32, or None."""
-    found: dict[str, Floats | None] = {}
+    found: Landmarks = {}
     for part, (_, values) in PARTS.items():
         landmarks = getattr(results, f"{part}_landmarks")
         fields = ("x", "y", "z", "visibility")[:values]
@@ -179,7 +197,7 @@ def _landmarks(results: Any) -> dict[str, Floats | None]:
     return found
 
 
-def _assemble(times: list[float], decoded: list[bool], found: list[dict[str, Floats | None]]) -> Keypoints:
+def _assemble(times: list[float], decoded: list[bool], found: list[Landmarks]) -> Keypoints:
     """Put together what was found in the decoded frames; the others are missing."""
     parts: dict[str, Any] = {part: np.full((len(times), *shape), np.nan, np.float32) for part, shape in PARTS.items()}
     for frame, landmarks in zip(np.flatnonzero(decoded), found, strict=True):

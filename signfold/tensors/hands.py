@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from signfold.core.clip import Floats, Keypoints, seen
 from signfold.core.skeleton import HAND, POSE, SIDES, other_side
@@ -81,11 +82,21 @@ def signing(keypoints: Keypoints) -> slice:
     keypoints
         Keypoints as detected.
     """
+    frames = np.flatnonzero(raised_wrists(keypoints).any(axis=1))
+    return slice(int(frames[0]), int(frames[-1]) + 1) if len(frames) else slice(0, len(keypoints))
+
+
+def raised_wrists(keypoints: Keypoints) -> NDArray[np.bool_]:
+    """Return for each frame whether the left and the right wrist of the pose is raised, (T, 2); False without a pose.
+
+    Parameters
+    ----------
+    keypoints
+        Keypoints as detected.
+    """
     arms = [(POSE.index(f"{side}_elbow"), POSE.index(f"{side}_wrist")) for side in SIDES]
     heights = [keypoints.pose[:, elbow, 1] - keypoints.pose[:, wrist, 1] for elbow, wrist in arms]
-    raised = np.stack(heights) * keypoints.aspect > -LOWERED * keypoints.shoulder_width()
-    frames = np.flatnonzero(raised.any(axis=0))
-    return slice(int(frames[0]), int(frames[-1]) + 1) if len(frames) else slice(0, len(keypoints))
+    return np.stack(heights, axis=1) * keypoints.aspect > -LOWERED * keypoints.shoulder_width()
 
 
 def without(keypoints: Keypoints, sides: Iterable[str]) -> Keypoints:

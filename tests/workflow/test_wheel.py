@@ -86,6 +86,12 @@ def test_a_page_of_the_report_is_in_the_wheel(environment: Path) -> None:
     assert run(environment, environment / "venv/bin/python", "-c", code).split() == shipped
 
 
+def test_the_live_page_is_in_the_wheel(environment: Path) -> None:
+    code = "from signfold.inference.live.app import PAGE; print(*sorted(path.name for path in PAGE.iterdir()))"
+    shipped = sorted(path.name for path in (PROJECT / "signfold/inference/live/page").iterdir())
+    assert run(environment, environment / "venv/bin/python", "-c", code).split() == shipped
+
+
 def test_without_mediapipe_one_line_says_what_to_install(environment: Path, write_video: Callable[..., Path]) -> None:
     write_video(environment / "clip.mp4")
     code = (
