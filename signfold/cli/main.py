@@ -59,14 +59,15 @@ def synth(out: Path, signs: int, signers: int, takes: int, seed: int, workers: i
 def predict(results: Path, videos: tuple[Path, ...], out: Path, root: Path) -> None:
     """Recognise the signs in VIDEOS (files or folders) with the networks of RESULTS, as results/demo."""
     from signfold.inference import predict as predicting
+    from signfold.inference.inputs import find_inputs
+    from signfold.inference.load import load
     from signfold.keypoints.cache import Cache
 
-    if out.is_dir():
-        raise SignfoldError(f"{out}: a folder; give the name of the table, as -o {out / 'predicted.csv'}")
-
-    table = predicting.predict(results, videos, out, Cache(root))
-    for row in table.to_dict("records"):
-        click.echo(f"{row['video']}: {row['best'] or row['status']}")
+    predicting.check_ending(out)
+    inputs = find_inputs(videos)
+    found = predicting.predict(load(results), inputs, cache=Cache(root))
+    predicting.write(found, out, 5)
+    click.echo("\n".join(predicting.summary(found, inputs)))
 
 
 @main.command()

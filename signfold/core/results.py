@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ from signfold.core.errors import SignfoldError
 
 # What a clip does in a fold, beside `none`.
 ROLES = ("train", "val", "test")
+# Below the results folder: the networks that are trained on all clips.
+FINAL = "models/final"
 
 
 def fold_order(name: str) -> tuple[int, str]:
@@ -30,6 +34,11 @@ def seed_folder(stream: Path, number: int) -> Path:
 def model_folder(dataset: str, fold: str, stream: str, number: int) -> str:
     """Return the folder of a network: of a dataset, a fold, a stream, and a seed's number from 1."""
     return f"results/{dataset}/models/{fold}/{stream}/seed-{number}"
+
+
+def median_epoch(chosen: Iterable[int]) -> int:
+    """Return the median of the epochs that the folds' networks are of; between two, the earlier."""
+    return statistics.median_low(chosen)
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,24 @@ class ResultsFolder:
         else:
             streams = [models / fold / stream for fold in metrics["folds"] for stream in metrics["streams"]]
         return [folder for stream in streams if (folder := seed_folder(stream, number)).is_dir()]
+
+    def final_folders(self) -> list[Path]:
+        """Return the folders that networks trained on all clips are in, or would be; none before the evaluation."""
+        metrics = self.metrics or {"streams": []}
+        streams = [self.root / FINAL / stream for stream in metrics["streams"]]
+        return [seed_folder(stream, number) for number in range(1, self.seeds + 1) for stream in streams]
+
+    def final_models(self) -> list[Path]:
+        """Return those of `final_folders` in which there is a network."""
+        return [folder for folder in self.final_folders() if (folder / "model.safetensors").is_file()]
+
+    def chosen_epochs(self, stream: str) -> int:
+        """Return the median over folds and seeds of the epoch that a stream's networks are of."""
+        from signfold.core.files import read_json
+
+        folders = [folder for number in range(1, self.seeds + 1) for folder in self.models(number)]
+        files = [folder / "metrics.json" for folder in folders if folder.parent.name == stream]
+        return median_epoch(read_json(file, "best_epoch")["best_epoch"] for file in files)
 
     def shard_files(self, folder: str, suffix: str) -> list[Path]:
         """Return the files of the last run's shards, in order of their names; before the index, all that are there.

@@ -6,15 +6,17 @@ import math
 import re
 import zipfile
 import zlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from signfold.core.clip import PARTS, Floats, Keypoints
-from signfold.core.errors import UnreadableFile
-from signfold.dataset.keypoint_files import ImportSettings, leading, member
-from signfold.formats.imported import without_absent
+from signfold.core.errors import SignfoldError, UnreadableFile
+from signfold.dataset.keypoint_files import ORDERS, ImportSettings, leading, member
+from signfold.formats.imported import check_coordinates, check_order, without_absent, wrist_distance
 
 
 def read(path: Path, sample_id: str, settings: ImportSettings) -> tuple[Keypoints, int]:
@@ -42,6 +44,41 @@ def read(path: Path, sample_id: str, settings: ImportSettings) -> tuple[Keypoint
         numbers = np.arange(len(values), dtype=np.float64)
     times = (numbers - numbers[:1]) * 1000.0 / settings.fps
     return split(values, times, settings), values.nbytes
+
+
+def clip(values: Any, size: Sequence[int], fps: float, order: str) -> Keypoints:
+    """Return the keypoints of one clip in memory.
+
+    Parameters
+    ----------
+    values
+        (T, F), F one of those that docs/keypoints.md lists, or (T, 543, 3); zeros and NaN are missing.
+    size
+        Width and height of the pictures in pixels, or two numbers of that ratio.
+    fps
+        Frames per second.
+    order
+        Of 1629 values: `kaggle` or `holistic`.
+
+    Raises
+    ------
+    SignfoldError
+        If the array has another shape, coordinates are not shares of the picture, or hands are not at the pose's
+        wrists.
+    """
+    array = np.asarray(values, np.float32)
+    if len(leading("clip", array.shape)) != 1:
+        raise SignfoldError(f"clip: found an array of shape {array.shape}; expected one clip, (frames, F)")
+    if order not in ORDERS or not (len(size) == 2 and min(size) > 0 and 0 < fps < math.inf):
+        raise SignfoldError(
+            f"clip: found size {size}, fps {fps}, order {order!r}; expected two sizes above 0, a frame "
+            f"rate above 0, and an order of {', '.join(ORDERS)}"
+        )
+    settings = ImportSettings("npy", size, fps, order)
+    keypoints = split(array.reshape(len(array), -1), np.arange(len(array)) * 1000.0 / fps, settings)
+    check_coordinates("clip", keypoints)
+    check_order("clip", [wrist_distance(keypoints)])
+    return keypoints
 
 
 def split(values: Floats, times: Floats, settings: ImportSettings) -> Keypoints:

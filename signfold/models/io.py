@@ -18,8 +18,8 @@ from torch import nn
 
 from signfold.core import files, versions
 from signfold.core.errors import SignfoldError
-from signfold.core.settings import ModelSettings, settings_of_file
-from signfold.core.skeleton import layout
+from signfold.core.settings import STREAMS, ModelSettings, settings_of_file
+from signfold.core.skeleton import LAYOUTS, layout
 from signfold.models.registry import build_network
 from signfold.tensors.streams import masked, stream
 
@@ -55,7 +55,7 @@ def save_model(
     stream
         One of `STREAMS`.
     provenance
-        Content of `provenance.json`; the model's metadata hold its digest.
+        Content of `provenance.json`; the model's metadata hold its digest, and its `fold`: the fold, or `all`.
     """
     files.write_json(folder / PROVENANCE, provenance)
     described = {
@@ -68,14 +68,32 @@ def save_model(
         "tensors": dict(tensors),
         "classes": list(labels),
         "stream": stream,
+        "fold": provenance.get("fold"),
         "provenance": hashlib.sha256((folder / PROVENANCE).read_bytes()).hexdigest(),
     }
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    described["digest"] = content_digest(state, described)
-    # One entry, because safetensors writes several in random order, and equal models should be equal files.
-    metadata = {"signfold": json.dumps(described, ensure_ascii=False, sort_keys=True)}
+    described["digest"] = content_digest(_plain(model.state_dict()), described)
     with files.atomic_write(folder / "model.safetensors") as temporary:
-        safetensors.torch.save_file(state, temporary, metadata)
+        temporary.write_bytes(model_bytes(model.state_dict(), described))
+
+
+def model_bytes(state: Mapping[str, torch.Tensor], metadata: Mapping[str, Any]) -> bytes:
+    """Return the content of a `model.safetensors`; equal models give equal bytes.
+
+    Parameters
+    ----------
+    state
+        Weights by name.
+    metadata
+        As `load_model` returns them, `digest` included.
+    """
+    # One entry, because safetensors writes several in random order.
+    text = json.dumps(dict(metadata), ensure_ascii=False, sort_keys=True)
+    return safetensors.torch.save(_plain(state), {"signfold": text})
+
+
+def _plain(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return weights as they are written: on the CPU, each in one piece."""
+    return {name: value.detach().cpu().contiguous() for name, value in state.items()}
 
 
 def content_digest(state: Mapping[str, torch.Tensor], described: Mapping[str, Any]) -> str:
@@ -110,15 +128,43 @@ def load_model(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
         If the file is missing or damaged, or was not written by this version of signfold.
     """
     path = folder / "model.safetensors"
-    state, metadata = read_model(path)
+    return built(path, *read_model(path))
+
+
+def built(
+    path: str | Path, state: Mapping[str, torch.Tensor], metadata: dict[str, Any]
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Return the network that weights belong to, in evaluation mode, and its metadata.
+
+    Parameters
+    ----------
+    path
+        Where the weights are from, for the error.
+    state, metadata
+        As `read_model` returns them.
+
+    Raises
+    ------
+    SignfoldError
+        If the metadata describe another network than that of the weights. Until that is known, no memory is taken for
+        it: a file from elsewhere may describe any size.
+    """
     settings = settings_of_file(ModelSettings, metadata["model"], path)
+    with torch.device("meta"):
+        expected = _shapes(build_network(metadata["tensors"], len(metadata["classes"]), settings).state_dict())
+    found = _shapes(state)
+    for name in sorted(expected.keys() | found.keys()):
+        if found.get(name) != expected.get(name):
+            said = f"{name}: found {found.get(name, 'none')}, expected {expected.get(name, 'none')}"
+            raise files.damaged(path, f"its weights are not those of its network ({said})")
     model = build_network(metadata["tensors"], len(metadata["classes"]), settings)
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:  # names every weight that is missing, unknown or of another shape
-        said = " ".join(str(error).split())[:300]
-        raise files.damaged(path, f"its weights are not those of its network ({said})") from None
+    model.load_state_dict(dict(state))
     return model.eval(), metadata
+
+
+def _shapes(state: Mapping[str, torch.Tensor]) -> dict[str, str]:
+    """Return the type and shape of each weight."""
+    return {name: f"{value.dtype} {tuple(value.shape)}" for name, value in state.items()}
 
 
 def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -133,10 +179,26 @@ def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     if not path.is_file():
         raise SignfoldError(f"{path}: cannot be read as a model (no such file); train it again")
     try:
-        with safetensors.safe_open(path, framework="pt") as opened:
-            metadata = json.loads((opened.metadata() or {}).get("signfold", "{}"))
-            state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError, ValueError) as error:
+        return parse_model(path.read_bytes(), path)
+    except OSError as error:
+        raise SignfoldError(f"{path}: cannot be read as a model ({error}); delete it and train it again") from None
+
+
+def parse_model(content: bytes, path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Return the weights and the metadata in the content of a `model.safetensors`; see `read_model`.
+
+    Parameters
+    ----------
+    content
+        The whole file.
+    path
+        Where it is from, for the errors.
+    """
+    try:
+        state = safetensors.torch.load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        metadata = json.loads(header.get("__metadata__", {}).get("signfold", "{}"))
+    except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError, RecursionError) as error:
         raise SignfoldError(f"{path}: cannot be read as a model ({error}); delete it and train it again") from None
     if not isinstance(metadata, dict):
         raise files.damaged(path, f"its metadata are {metadata!r}, expected an object")
@@ -144,6 +206,8 @@ def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         raise SignfoldError(
             f"{path}: has no {', '.join(sorted(missing))} in its metadata; use a model that signfold wrote"
         )
+    if said := _ill_formed(metadata):
+        raise files.damaged(path, f"its metadata {said}")
     if metadata["digest"] != content_digest(state, metadata):
         raise files.damaged(path, "its weights or metadata are not what was written (their digest differs)")
     made = {"network": metadata["network"], "tensors": metadata["tensors"].get("version")}
@@ -154,6 +218,25 @@ def read_model(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
             "predict something else; train it again"
         )
     return state, metadata
+
+
+def _ill_formed(metadata: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the form of a model's metadata; None if nothing is."""
+    forms = {"model": dict, "tensors": dict, "classes": list, "channels": list, "joints": list, "layout": str}
+    for key, form in forms.items():
+        if not isinstance(metadata[key], form):
+            return f"have the {key} {metadata[key]!r}, expected a {form.__name__}"
+    if not all(isinstance(label, str) for label in metadata["classes"]) or not metadata["classes"]:
+        return "have classes that are no labels"
+    if metadata["stream"] not in STREAMS:
+        return f"have the stream {metadata['stream']!r}, expected one of {', '.join(STREAMS)}"
+    tensors = metadata["tensors"]
+    for key in ("layout", "channels", "joints", "frames"):
+        if tensors.get(key) != metadata[key]:
+            return f"have the {key} {metadata[key]!r}, and for its tensors {tensors.get(key)!r}"
+    if metadata["layout"] not in LAYOUTS or list(LAYOUTS[metadata["layout"]].joints) != metadata["joints"]:
+        return f"have joints that are not those of a layout {metadata['layout']!r}"
+    return None
 
 
 def predict_logits(model: nn.Module, metadata: Mapping[str, Any], tensors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -31,9 +31,10 @@ def provenance_of(fold: Fold, dataset: str, initial: Path | None) -> dict[str, A
     Returns
     -------
     dict
-        `sha256` of all clips; `signers`, as [dataset, signer]; `datasets`, their names; `initial`, the path of the
-        initial weights, or None; and `pretrained`, None unless other clips than the fold's were seen: `datasets` and
-        number of `clips` of pre-training, and `namesakes`, test signers whose names other datasets have too.
+        `fold`, its name, or `all`; `sha256` of all clips; `signers`, as [dataset, signer]; `datasets`, their names;
+        `initial`, the path of the initial weights, or None; and `pretrained`, None unless other clips than the fold's
+        were seen: `datasets` and number of `clips` of pre-training, and `namesakes`, test signers whose names other
+        datasets have too.
     """
     seen = _read_provenance(initial) if initial else {"sha256": [], "signers": [], "datasets": []}
     parts = [fold.roles["train"], fold.roles["val"]]
@@ -49,6 +50,7 @@ def provenance_of(fold: Fold, dataset: str, initial: Path | None) -> dict[str, A
         "namesakes": sorted(elsewhere & _signers(fold.roles["test"])),
     }
     return {
+        "fold": fold.name,
         "datasets": sorted({dataset} | sources),
         "initial": str(initial) if initial else None,
         "pretrained": pretrained if others else None,
