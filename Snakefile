@@ -29,6 +29,7 @@ localrules:
     folds,
     audit,
     pretrain_clips,
+    final_clips,
     evaluate,
     figures,
     report,

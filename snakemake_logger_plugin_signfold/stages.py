@@ -16,14 +16,14 @@ STAGES = {
     "keypoints": ("keypoints import_keypoints", "clips"),
     "tensors": ("tensors", "clips"),
     "manifest": ("items manifest", "jobs"),
-    "folds": ("duplicates folds audit pretrain_clips", "jobs"),
-    "train": ("train train_seed pretrain", "epochs"),
+    "folds": ("duplicates folds audit pretrain_clips final_clips", "jobs"),
+    "train": ("train train_seed pretrain train_final", "epochs"),
     "evaluate": ("baselines shuffled evaluate", "jobs"),
     "report": ("figures report", "jobs"),
     "predict": ("predict", "videos"),
 }
 # Rules that only name what is wanted.
-AIMS = ("all", "fold")
+AIMS = ("all", "fold", "final")
 STAGE_OF = {rule: stage for stage, (rules, _) in STAGES.items() for rule in rules.split()}
 # What jobs write into their logs: tqdm's bars ("12/40 ["), in a training each within an epoch, and "3 of 20 epochs".
 PROGRESS = re.compile(

@@ -35,6 +35,7 @@ NEVER = {
     "models": "training folds evaluation",
     "training": "evaluation",
     "evaluation": "training models",
+    "inference": "config folds training",
     "report": "models training mediapipe",
     "visual": "models training mediapipe",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -52,22 +53,66 @@ def synth(out: Path, signs: int, signers: int, takes: int, seed: int, workers: i
 
 
 @main.command()
-@click.argument("results", type=EXISTING)
-@click.argument("videos", type=EXISTING, nargs=-1, required=True)
-@click.option("-o", "--out", type=PATH, default=Path("predicted.csv"), show_default=True, help="The table to write.")
-@click.option("--cache", "root", default="results/cache", show_default=True, type=PATH, help="Folder of the cache.")
-def predict(results: Path, videos: tuple[Path, ...], out: Path, root: Path) -> None:
-    """Recognise the signs in VIDEOS (files or folders) with the networks of RESULTS, as results/demo."""
+@click.argument("model", type=EXISTING)
+@click.argument("clips", type=PATH, nargs=-1, required=True)
+@click.option("-o", "--out", type=PATH, default=Path("predicted.csv"), show_default=True, help="The .csv or .json.")
+@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Number of signs in an answer.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    help="Probability below which a sign is unknown.  [default: the model's]",
+)
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Videos at a time.")
+@click.option("--cache", "root", type=PATH, help="Folder of extracted videos.  [default: results/cache, for RESULTS]")
+@click.option(
+    "--size", type=click.IntRange(min=1), nargs=2, help="Width and height of keypoints' pictures.  [default: square]"
+)
+@click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Keypoints' frames per second.  [default: 30]")
+@click.option("--order", type=click.Choice(["kaggle", "holistic"]), help="Order of keypoints.  [default: kaggle]")
+def predict(
+    model: Path,
+    clips: tuple[Path, ...],
+    out: Path,
+    top: int,
+    threshold: float | None,
+    workers: int,
+    root: Path | None,
+    **reading: Any,
+) -> None:
+    """Recognise the signs in CLIPS with MODEL, a bundle or a results folder.
+
+    CLIPS are videos, keypoint files (.npz, .npy, .pose, Kaggle's .parquet; see docs/keypoints.md), or folders of them.
+    Of RESULTS the final network is taken where there is one, else those of all folds together.
+    """
+    from dataclasses import replace
+
     from signfold.inference import predict as predicting
     from signfold.inference.inputs import find_inputs
     from signfold.inference.load import load
     from signfold.keypoints.cache import Cache
 
     predicting.check_ending(out)
-    inputs = find_inputs(videos)
-    found = predicting.predict(load(results), inputs, cache=Cache(root))
-    predicting.write(found, out, 5)
-    click.echo("\n".join(predicting.summary(found, inputs)))
+    given = {key: value for key, value in reading.items() if value is not None}
+    loaded = load(model) if threshold is None else replace(load(model), threshold=threshold)
+    inputs = find_inputs(clips, replace(loaded.reading, **given))
+    root = Path("results/cache") if root is None and model.is_dir() else root
+    found = predicting.predict(loaded, inputs, top=top, cache=Cache(root) if root else None, workers=workers)
+    predicting.write(found, out, top)
+    click.echo("\n".join([*map(predicting.line, found), *predicting.summary(found, inputs), str(out)]))
+
+
+@main.command()
+@click.argument("results", type=EXISTING)
+@click.option("-o", "--out", type=PATH, help="The bundle.  [default: NAME.signfold]")
+@click.option("--ensemble", is_flag=True, help="The networks of all folds in the place of the final one.")
+def pack(results: Path, out: Path | None, ensemble: bool) -> None:
+    """Pack the final network of RESULTS, as results/demo, into one file that needs nothing else: see docs/python.md."""
+    from signfold.inference.pack import SUFFIX
+    from signfold.inference.pack import pack as packing
+
+    out = out or Path(f"{results.resolve().name}{SUFFIX}")
+    model = packing(results, out, ensemble)
+    click.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {len(model.labels)} signs, {', '.join(model.members)}")
 
 
 @main.command()

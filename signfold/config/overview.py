@@ -127,7 +127,8 @@ def describe_outputs(dataset: Dataset, folds: int) -> str:
     settings = dataset.settings
     networks = folds * len(settings.streams) * settings.seeds
     parts = [counted(folds, "fold"), counted(len(settings.streams), "stream"), counted(settings.seeds, "seed")]
-    return f"results/{dataset.name}/report.html, from {counted(networks, 'network')} ({' × '.join(parts)})"
+    final = ", and of all clips " + counted(len(list(dataset.final_models())), "network") if settings.final else ""
+    return f"results/{dataset.name}/report.html, from {counted(networks, 'network')} ({' × '.join(parts)}){final}"
 
 
 def warnings(dataset: Dataset) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 from signfold.config.load import dataset_of, dataset_settings
 from signfold.config.pretrain_source import initial_weights, pretrain_settings
 from signfold.core.errors import SignfoldError
-from signfold.core.results import model_folder
+from signfold.core.results import final_folder, model_folder
 from signfold.core.settings import PretrainSettings, Settings
 from signfold.dataset import index, keypoint_files
 from signfold.dataset.index import Index, Sample
@@ -151,6 +151,12 @@ class Dataset:
                 for stream in self.settings.streams:
                     yield model_folder(self.name, name, stream, number)
 
+    def final_models(self) -> Iterator[str]:
+        """Yield the folders of the networks that are trained on all clips: seed by seed, stream by stream."""
+        for number in range(1, self.settings.seeds + 1):
+            for stream in self.settings.streams:
+                yield final_folder(self.name, stream, number)
+
 
 class Project:
     """The datasets of a configuration, by name.
@@ -195,24 +201,25 @@ class Project:
             if name == self.config["dataset"] or "pretrain" in (about.get("settings") or {}):
                 _ = self[name].pretrain
 
-    def new_videos(self) -> dict[str, list[tuple[str, str]]]:
+    def new_clips(self) -> dict[str, list[tuple[str, str]]]:
         """Return the folder to predict with its files and the state of each.
 
         Raises
         ------
         SignfoldError
-            If the configuration names no folder with videos.
+            If the configuration names no folder with videos or keypoint files.
         """
         if not self.config["predict"]:
-            raise SignfoldError("predict: no videos; give their folder: --config predict=FOLDER")
+            raise SignfoldError("predict: no clips; give their folder: --config predict=FOLDER")
         folder = Path(self.config["predict"])
         if not folder.is_dir():
             raise SignfoldError(
-                f"predict: {folder}: no such folder (looked for from {Path.cwd()}); give that of the videos"
+                f"predict: {folder}: no such folder (looked for from {Path.cwd()}); give that of the clips"
             )
-        names = [name for name in files_below(folder) if Path(name).suffix.lower() in index.VIDEO_SUFFIXES]
+        suffixes = index.VIDEO_SUFFIXES | set(keypoint_files.SUFFIXES.values())
+        names = [name for name in files_below(folder) if Path(name).suffix.lower() in suffixes]
         if not names:
-            raise SignfoldError(f"predict: {folder}: no videos ({' '.join(sorted(index.VIDEO_SUFFIXES))})")
+            raise SignfoldError(f"predict: {folder}: no videos and no keypoints ({' '.join(sorted(suffixes))})")
         return {str(folder): [(name, file_state(str(folder / name))) for name in names]}
 
 

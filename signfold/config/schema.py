@@ -119,7 +119,7 @@ class Config(Settings):
     cache: Text = option(
         "results/cache", "Folder of extracted videos, by content; deleting it is safe, and projects can share it."
     )
-    predict: str | None = option(None, "Folder of new videos for results/NAME/predicted.csv.")
+    predict: str | None = option(None, "Folder of new clips (videos or keypoint files) for results/NAME/predicted.csv.")
     tensorboard: Flag = option(
         False, "Learning curves for TensorBoard as well: tensorboard --logdir results/NAME/tensorboard."
     )

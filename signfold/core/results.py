@@ -31,6 +31,11 @@ def seed_folder(stream: Path, number: int) -> Path:
     return stream / f"seed-{number}"
 
 
+def final_folder(dataset: str, stream: str, number: int) -> str:
+    """Return the folder of a network that is trained on all clips: of a dataset, a stream, and a seed's number."""
+    return f"results/{dataset}/{FINAL}/{stream}/seed-{number}"
+
+
 def model_folder(dataset: str, fold: str, stream: str, number: int) -> str:
     """Return the folder of a network: of a dataset, a fold, a stream, and a seed's number from 1."""
     return f"results/{dataset}/models/{fold}/{stream}/seed-{number}"

@@ -290,6 +290,9 @@ class Settings:
     seeds: Annotated[Whole, Field(ge=1, le=100)] = option(
         1, "Networks for each fold and stream, with the seeds `seed`, `seed` + 1, ...; the headline is their mean."
     )
+    final: Flag = option(
+        False, "A network for each stream and seed that is trained on all clips, besides those of the folds."
+    )
     shards: Annotated[Whole, Field(ge=1, le=100_000)] = option(
         256, "Parts of a dataset that jobs work on: the most extractions that run in parallel."
     )

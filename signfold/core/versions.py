@@ -21,6 +21,7 @@ NETWORK = {"aagcn": 1, "light": 2}
 BASELINES = 3
 EVALUATE = 7
 REPORT = 11
+PREDICT = 1
 
 
 def training(network: str) -> list[int]:

@@ -94,7 +94,7 @@ def _read(path: Path, archive: zipfile.ZipFile) -> tuple[dict[str, Any], dict[st
 
 def _checked(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """Return the entries by name, after a look at all that can be wrong with them before they are read."""
-    listed, size = archive.infolist(), path.stat().st_size
+    listed = archive.infolist()
     if len(listed) > MOST_ENTRIES:
         raise refused(path, f"it has {len(listed)} entries, expected {MOST_ENTRIES} at most")
     found: dict[str, zipfile.ZipInfo] = {}
@@ -110,10 +110,10 @@ def _checked(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]
             raise refused(path, f"the entry {name!r} is no regular file, but a link or the like")
         if info.flag_bits & 0x1 or info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
             raise refused(path, f"the entry {name!r} is compressed or encrypted, expected it as it is")
-        if info.file_size > min(size, MOST_BYTES[Path(name).suffix]):
-            raise refused(path, f"the entry {name!r} says it has {info.file_size} bytes; the file has {size}")
+        if info.file_size > (most := MOST_BYTES[Path(name).suffix]):
+            raise refused(path, f"the entry {name!r} has {info.file_size} bytes, expected {most} at most")
         found[name] = info
-    if (total := sum(info.file_size for info in listed)) > size:
+    if (total := sum(info.file_size for info in listed)) > (size := path.stat().st_size):
         raise refused(path, f"its entries say they have {total} bytes; the file has {size}")
     return found
 

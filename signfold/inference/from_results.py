@@ -108,7 +108,11 @@ def _final(folder: ResultsFolder, summary: Mapping[str, Any]) -> Iterator[tuple[
     """
     there = folder.final_models()
     if lacking := [model for model in folder.final_folders() if model not in there]:
-        raise folder.missing(f"{lacking[0] / 'model.safetensors'}: no such file", f"{FINAL}.done")
+        raise folder.missing(
+            f"{lacking[0] / 'model.safetensors'}: no such file, so there is no final network (--ensemble takes those "
+            "of the folds)",
+            f"{FINAL}.done",
+        )
     weights = [fusion for seed in summary["fusion_by_fold"] for fusion in seed.values()]
     fusion = {stream: fmean(each[stream] for each in weights) for stream in summary["streams"]}
     known = [value for seed in summary["temperature_by_fold"] for value in seed.values() if value]

@@ -52,7 +52,7 @@ class Inputs:
     others: list[str] = field(default_factory=list)
 
 
-def find_inputs(paths: Sequence[Path], reading: ImportSettings | None = None) -> Inputs:
+def find_inputs(paths: Sequence[Path], reading: ImportSettings) -> Inputs:
     """Return what is to be recognised.
 
     Parameters
@@ -60,8 +60,7 @@ def find_inputs(paths: Sequence[Path], reading: ImportSettings | None = None) ->
     paths
         Files and folders.
     reading
-        Size of the picture, frame rate and order of the values of keypoint files, whatever their format; None for the
-        defaults.
+        Size of the picture, frame rate and order of the values of keypoint files, whatever their format.
 
     Raises
     ------
@@ -73,9 +72,9 @@ def find_inputs(paths: Sequence[Path], reading: ImportSettings | None = None) ->
         if path.is_dir():
             listed = list_files(path)
             found.refused += [(str(path / name), reason) for name, reason in listed.refused]
-            _sort_out(found, path, listed.files, reading or ImportSettings("npy"))
+            _sort_out(found, path, listed.files, reading)
         elif path.is_file():
-            _sort_out(found, path.parent, [path.name], reading or ImportSettings("npy"))
+            _sort_out(found, path.parent, [path.name], reading)
         else:
             found.refused.append((str(path), "not a regular file" if path.exists() else "no such file"))
     if not found.clips and not found.refused:

@@ -13,6 +13,7 @@ from torch import nn
 from signfold.core.clip import PARTS, Extraction, Floats, Keypoints, seen
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import KeypointSettings, TensorSettings
+from signfold.dataset.keypoint_files import ImportSettings
 from signfold.evaluation.calibration import at_temperature
 from signfold.evaluation.fusion import fuse
 from signfold.formats.imported import check_coordinates
@@ -181,6 +182,12 @@ class Model:
         known = KeypointSettings.__dataclass_fields__
         return KeypointSettings(**{key: value for key, value in made.items() if key in known})
 
+    @property
+    def reading(self) -> ImportSettings:
+        """How keypoint files are read: as those that the networks were trained on, or by default."""
+        made = self.metadata["tensors"].get("keypoints") or {}
+        return ImportSettings(**made) if "format" in made else ImportSettings("npy")
+
     def predict(self, clip: str | Path | Keypoints, top: int = TOP) -> Prediction:
         """Recognise the sign in a clip.
 
@@ -198,13 +205,13 @@ class Model:
             coordinates than docs/keypoints.md says.
         """
         if not isinstance(clip, Keypoints):
-            return self.answer(self.extract(Path(clip)), top)
+            return self.answer(self.extract(clip), top)
         check_keypoints(clip)
         return self.answer(Extraction(clip), top)
 
-    def extract(self, video: Path) -> Extraction:
+    def extract(self, video: str | Path) -> Extraction:
         """Return the keypoints of a video, extracted as for training, in this process."""
-        return self.holistic().extract(video)
+        return self.holistic().extract(Path(video))
 
     def holistic(self) -> Any:
         """Return the extractor (`keypoints.holistic.Holistic`) that finds keypoints as for training.

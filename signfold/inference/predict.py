@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import queue
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +21,13 @@ from signfold.core.tables import write_csv
 from signfold.dataset.keypoint_files import ImportSettings
 from signfold.formats.imported import check_order, wrist_distance
 from signfold.inference.inputs import Clip, Inputs
-from signfold.inference.model import Model, Prediction
+from signfold.inference.model import TOP, UNKNOWN, Model, Prediction
 from signfold.keypoints.cache import CRASHED, Cache, file_digest
 from signfold.keypoints.import_files import read_clip
 from signfold.keypoints.isolated import Isolated
 
-log = logging.getLogger(__name__)
+# Clips that are read ahead of the network, for each worker: not all, because they are in memory.
+AHEAD = 4
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Answered:
 
 
 def predict(
-    model: Model, inputs: Inputs, *, top: int = 5, cache: Cache | None = None, workers: int = 1
+    model: Model, inputs: Inputs, *, top: int = TOP, cache: Cache | None = None, workers: int = 1
 ) -> list[Answered]:
     """Recognise the signs in clips.
 
@@ -66,7 +67,8 @@ def predict(
         If the model cannot take videos and there are some, or the cache cannot be written.
     """
     found = []
-    for clip, extraction in zip(inputs.clips, _extractions(model, inputs.clips, cache, workers), strict=True):
+    bar = tqdm(_extractions(model, inputs.clips, cache, workers), desc="predict", total=len(inputs.clips), unit="clip")
+    for clip, extraction in zip(inputs.clips, bar, strict=True):
         found.append(Answered(clip.name, model.answer(extraction, top)))
     return found + [Answered(name, Prediction("unreadable", reason)) for name, reason in inputs.refused]
 
@@ -74,7 +76,7 @@ def predict(
 def _extractions(model: Model, clips: Sequence[Clip], cache: Cache | None, workers: int) -> Iterator[Extraction]:
     """Yield the keypoints of each clip, in order."""
     workers = max(1, min(workers, sum(clip.settings is None for clip in clips)))
-    with ExitStack() as stack:
+    with ExitStack() as stack, ThreadPoolExecutor(workers) as pool:
         free: queue.SimpleQueue[Isolated] = queue.SimpleQueue()
         if any(clip.settings is None for clip in clips):
             holistic = model.holistic()
@@ -90,18 +92,23 @@ def _extractions(model: Model, clips: Sequence[Clip], cache: Cache | None, worke
             finally:
                 free.put(extractor)
 
-        pool = stack.enter_context(ThreadPoolExecutor(workers))
-        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-        yield from tqdm(pool.map(extraction, clips), desc="predict", total=len(clips), unit="clip")
+        waiting: deque[Future[Extraction]] = deque()
+        for clip in clips:
+            waiting.append(pool.submit(extraction, clip))
+            if len(waiting) > AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _extracted(video: Path, extractor: Isolated, cache: Cache | None) -> Extraction:
+    def look() -> Extraction:
+        return extractor.extract(video) if cache is None else cache.extraction(video, file_digest(video)[0], extractor)
+
     try:
-        if cache is None:
-            return extractor.extract(video)
-        found = cache.extraction(video, file_digest(video)[0], extractor)
+        found = look()
         # Others may have had the memory: once more, in a new process.
-        return cache.extraction(video, file_digest(video)[0], extractor) if found.status == CRASHED else found
+        return look() if found.status == CRASHED else found
     except CannotWrite:
         raise  # so it would be for each video that follows
     except (OSError, SignfoldError) as error:  # no permission, a file that changes: the others go on
@@ -123,7 +130,7 @@ def unreadable(error: Exception) -> Extraction:
     return Extraction(empty_keypoints(), "unreadable", reason)
 
 
-def write(found: Sequence[Answered], out: Path, top: int) -> None:
+def write(found: Sequence[Answered], out: Path, top: int = TOP) -> None:
     """Write predictions as a table, `.csv`, or as `.json`.
 
     The table has a column for each field: clip, status, reason, answer (a gloss, or unknown), label_1, gloss_1,
@@ -169,14 +176,22 @@ def _fields(each: Answered) -> dict[str, Any]:
     return {"clip": each.clip, "status": said.status, "reason": said.reason, "answer": said.answer}
 
 
+def line(each: Answered) -> str:
+    """Return a clip and what is said of it, in one line for a terminal, which no name of a stranger's can command."""
+    said = each.prediction
+    best = "; ".join(f"{sign.gloss} {sign.probability:.3f}" for sign in said.signs)
+    text = f"{said.status}: {said.reason}" if not said.signs else best if said.known else f"{said.answer} ({best})"
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in f"{each.clip}: {text}")
+
+
 def summary(found: Sequence[Answered], inputs: Inputs) -> list[str]:
-    """Return how many clips were answered, how many are unknown, and which files have no answer and why."""
-    silent = [each for each in found if not each.prediction.signs]
-    unknown = sum(each.prediction.signs != () and not each.prediction.known for each in found)
-    lines = [f"{len(found)} clips: {len(found) - len(silent) - unknown} recognised, {unknown} unknown, {len(silent)} "
-             "without an answer"]  # fmt: skip
-    lines += [f"  {each.clip}: {each.prediction.status}: {each.prediction.reason}" for each in silent]
+    """Return how many clips were answered, and which files were not clips."""
+    silent = Counter(each.prediction.status for each in found if not each.prediction.signs)
+    unknown = sum(each.prediction.answer == UNKNOWN and not each.prediction.known for each in found)
+    counts = [f"{len(found) - unknown - silent.total()} recognised", f"{unknown} unknown"]
+    counts += [f"{count} {status}" for status, count in sorted(silent.items())]
+    lines = [f"{len(found)} clips: {', '.join(counts)}"]
     if inputs.others:
         named = ", ".join(inputs.others[:10]) + (", ..." if len(inputs.others) > 10 else "")
-        lines.append(f"{len(inputs.others)} files are neither videos nor keypoints, and were passed over: {named}")
+        lines.append(f"neither videos nor keypoints, and passed over: {len(inputs.others)}: {named}")
     return lines

@@ -123,6 +123,12 @@ class Results:
         return [read_json(path) | self._name(path) for path in found]
 
     @cached_property
+    def final(self) -> list[dict[str, Any]]:
+        """For each network that was trained on all clips its metrics; none of an earlier run."""
+        found = [read_json(folder / "metrics.json", "stream", "epochs") for folder in self.folder.final_models()]
+        return [own for own in found if own["epochs"] == self.folder.chosen_epochs(own["stream"])]
+
+    @cached_property
     def histories(self) -> dict[tuple[str, str], pd.DataFrame]:
         """For each (fold, stream) one row per epoch, of the first seed."""
         paths = [folder / "history.csv" for folder in self.folder.models()]

@@ -27,7 +27,7 @@ HEAT_MAP = 22
 FEW = 5
 STAGES = (
     *"synth index keypoints import tensors items manifest duplicates folds audit".split(),
-    *"baselines shuffled pretrain_clips pretrain train train_seed evaluate figures report".split(),
+    *"baselines shuffled pretrain_clips pretrain train train_seed final_clips final evaluate figures report".split(),
 )
 Section = dict[str, Any]
 
@@ -257,11 +257,13 @@ def models(results: Results) -> Section:
     seeds = summary["seeds"] if summary and summary["seeds"]["count"] > 1 else None
     return {
         "rows": results.models,
+        "final": results.final,
         "streams": streams.to_dict("records"),
         "weights": weights,
         "seeds": seeds,
         "pretrained": summary["pretrained"] if summary else None,
         "top": bool(summary) and summary["classes"] > TOP,
+        "top1": summary["top1"] if summary else None,
         "validated": any(row.get("val", {}).get("top1") is not None for row in results.models),
     }
 

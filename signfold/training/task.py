@@ -23,6 +23,8 @@ class TrainingTask:
         Random seed of the initial weights, the order of the samples, augmentation and dropout.
     training, augmentation, model
         Sections `training`, `augmentation` and `model` of the configuration.
+    last_epoch
+        Epoch after which the training ends, on the schedule of `training.epochs`; None for no earlier end.
     """
 
     dataset: str
@@ -31,6 +33,12 @@ class TrainingTask:
     training: TrainingSettings
     augmentation: Augmentation
     model: ModelSettings
+    last_epoch: int | None = None
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs that are trained, at most."""
+        return self.training.epochs if self.last_epoch is None else min(self.last_epoch, self.training.epochs)
 
 
 @dataclass(frozen=True)

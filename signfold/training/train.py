@@ -75,7 +75,7 @@ def run_epochs(run: Run, paths: TrainingPaths) -> State:
     identity = run_digest(task, paths, run.shards)
     state = load_checkpoint(run, paths.checkpoint, identity)
     board = Board(paths.tensorboard, state.history)
-    while state.epoch < settings.epochs and not out_of_patience(run, state):
+    while state.epoch < task.epochs and not out_of_patience(run, state):
         batches = shuffled(len(samples), settings.batch_size, task.seed, state.epoch)
         variation = Variation(task.augmentation, task.seed, state.epoch)
         loader = load_batches(run.shards, samples, batches[state.step :], task.stream, variation)
@@ -100,7 +100,7 @@ def run_epochs(run: Run, paths: TrainingPaths) -> State:
             "seconds": time.monotonic() - start,
         }
         values = " ".join(f"{key} {value:.4g}" for key, value in row.items())
-        log.info("%d of %d epochs: %s", state.epoch + 1, settings.epochs, values)
+        log.info("%d of %d epochs: %s", state.epoch + 1, task.epochs, values)
         if state.end_epoch(row) and run.checkpoint == "best":
             state.best = {name: value.detach().clone() for name, value in run.evaluated.state_dict().items()}
         write_history(paths.out / "history.csv", state.history)
@@ -161,6 +161,6 @@ def out_of_patience(run: Run, state: State) -> bool:
 
 def progress_bar(loader: Iterator[Batch], run: Run, state: State, steps: int) -> Iterator[Batch]:
     """Yield an epoch's batches, with a bar on a terminal and a line every ten seconds in a log."""
-    label = f"epoch {state.epoch + 1}/{run.settings.epochs}"
+    label = f"epoch {state.epoch + 1}/{run.task.epochs}"
     pause = 0.5 if sys.stderr.isatty() else 10.0
     return tqdm(loader, label, steps, False, mininterval=pause, delay=pause, initial=state.step, unit="step")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 from fake_results import evaluated
 from keypoint_files import invented, write_npz
+from saved_models import evaluated as evaluated_as
+from saved_models import save_folds
 
+import signfold
 from signfold.cli.main import main
 from signfold.core.files import read_parquet, write_parquet
 
@@ -114,6 +120,35 @@ def test_predict_without_networks_says_so(imported: Path, tmp_path: Path) -> Non
     assert said.startswith("Error: ")
     assert str(imported) in said
     assert not (tmp_path / "p.csv").exists()
+
+
+def test_predict_counts_and_names_what_it_cannot_answer(tmp_path: Path) -> None:
+    """With keypoints, so that no video is needed; the table has as many signs as are asked for."""
+    results = save_folds(tmp_path / "mine", folds=1)
+    evaluated_as(results, [{"fold-1": {"joint": 1.0}}], [{"fold-1": 1e9}])  # untrained networks are too sure
+    new = write_npz(tmp_path / "new/words.npz", [invented(seed=seed) for seed in range(2)]).parent
+    (new / "notes.txt").write_text("")
+    (new / "gone.mp4").symlink_to("nowhere")
+    reading = ("--size", "640", "480", "--fps", "25")
+    code, said = run("predict", str(results), str(new), "-o", str(tmp_path / "p.csv"), "--top", "2", *reading)
+    assert code == 0, said
+    assert "3 clips: 2 recognised, 0 unknown, 1 unreadable" in said
+    assert f"neither videos nor keypoints, and passed over: 1: {new}/notes.txt" in said
+    table = pd.read_csv(tmp_path / "p.csv")
+    assert list(table)[-3:] == ["label_2", "gloss_2", "probability_2"]
+    clip = dataclasses.replace(invented(seed=1), width=640, height=480, fps=25.0, timestamps_ms=np.arange(12) * 40.0)
+    best = signfold.load(results).predict(clip).signs[0]
+    assert table["probability_1"][1] == pytest.approx(best.probability, rel=1e-4)
+    code, said = run("predict", str(results), str(new), "-o", str(tmp_path / "p.json"), "--threshold", "0.9")
+    assert "0 recognised, 2 unknown, 1 unreadable" in said
+    assert [row["answer"] for row in json.loads((tmp_path / "p.json").read_text())] == ["unknown", "unknown", ""]
+
+
+def test_pack_without_a_final_network_says_how_to_train_it(tmp_path: Path) -> None:
+    code, said = run("pack", str(save_folds(tmp_path / "mine", folds=1)), "-o", str(tmp_path / "a.signfold"))
+    assert code == 1
+    assert f"run `snakemake --cores all {tmp_path}/mine/models/final.done` first" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize(("command", "reason"), [("plan", "its keypoints are imported"), ("check", "one class only")])

@@ -43,6 +43,11 @@ def test_three_lines_say_what_is_found_how_it_is_split_and_what_is_written(tmp_p
     ]
 
 
+def test_networks_of_all_clips_are_told_where_they_are_wanted(tmp_path: Path) -> None:
+    said = introduced(tmp_path, FOUR, final=True, seeds=2)[2]
+    assert said.endswith("from 8 networks (4 folds × 1 stream × 2 seeds), and of all clips 2 networks")
+
+
 def test_where_signers_are_not_kept_apart_it_is_said(tmp_path: Path) -> None:
     said = introduced(tmp_path, FOUR, folds={"group": "sample"})[1]
     assert said == "mine: folds: 8; folds.group is sample, so that one person may be in training and test"

@@ -68,6 +68,12 @@ def test_models_are_named_seed_by_seed_and_fold_by_fold(folder: Path) -> None:
     assert list(mine.models("fold-2")) == [name for name in found if "/fold-2/" in name]
 
 
+def test_networks_of_all_clips_are_one_for_each_stream_and_seed(folder: Path) -> None:
+    mine = project(folder, seeds=2, streams=["joint", "bone"])["mine"]
+    found = list(mine.final_models())
+    assert found == [f"results/mine/models/final/{stream}/seed-{n}" for n in (1, 2) for stream in ("joint", "bone")]
+
+
 def test_sections_are_plain_and_in_a_fixed_order_however_they_were_written(folder: Path) -> None:
     one = project(folder, tensors={"frames": 32, "layout": "hand_21"})["mine"].section("tensors")
     other = project(folder, tensors={"layout": "hand_21", "frames": 32.0})["mine"].section("tensors")
@@ -94,15 +100,15 @@ def test_only_sources_that_are_asked_for_must_fit(folder: Path) -> None:
 
 
 def test_the_folder_to_predict_is_listed_with_its_files_times(folder: Path) -> None:
-    with pytest.raises(SignfoldError, match="predict: no videos; give their folder"):
-        project(folder).new_videos()
-    listed = project(folder, predict=str(folder)).new_videos()
+    with pytest.raises(SignfoldError, match="predict: no clips; give their folder"):
+        project(folder).new_clips()
+    listed = project(folder, predict=str(folder)).new_clips()
     assert next(name for name, _ in listed[str(folder)]) == "no/ann_1.mp4"
     (folder / "notes").mkdir()
-    with pytest.raises(SignfoldError, match=r"notes: no videos \(\.3gp"):
-        project(folder, predict=str(folder / "notes")).new_videos()
+    with pytest.raises(SignfoldError, match=r"notes: no videos and no keypoints \(\.3gp"):
+        project(folder, predict=str(folder / "notes")).new_clips()
     with pytest.raises(SignfoldError, match="nowhere: no such folder"):
-        project(folder, predict="nowhere").new_videos()
+        project(folder, predict="nowhere").new_clips()
 
 
 def test_the_report_has_pictures_where_they_are_wanted_and_there_are_videos(folder: Path) -> None:

@@ -1,183 +1,179 @@
-"""Prediction on new videos: the mean over folds of what the streams say together."""
+"""Many clips: each has its row, in order, whatever is wrong with others."""
 
 from __future__ import annotations
 
-import dataclasses
-import os
-import shutil
+import json
+import threading
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from scipy.special import softmax
+from keypoint_files import VALUES_1662, flat, invented, write_npz
+from saved_models import save_folds
 from tensor_clips import signer
 
-from signfold.core import versions
-from signfold.core.clip import Extraction
-from signfold.core.errors import SignfoldError
-from signfold.core.files import write_json
-from signfold.core.settings import KeypointSettings, ModelSettings, TensorSettings
-from signfold.core.skeleton import layout
-from signfold.core.tables import write_csv
-from signfold.inference import predict
-from signfold.keypoints.cache import Cache
-from signfold.models.io import build_network, load_model, predict_logits, save_model
+from signfold.core.clip import Extraction, empty_keypoints
+from signfold.core.errors import CannotWrite, SignfoldError
+from signfold.dataset.keypoint_files import ImportSettings
+from signfold.inference.from_results import load_results
+from signfold.inference.inputs import Inputs, find_inputs
+from signfold.inference.model import Model, Prediction, Sign
+from signfold.inference.predict import Answered, check_ending, line, predict, summary, write
+from signfold.keypoints.cache import CRASHED, Cache
+from signfold.keypoints.holistic import Holistic
+from signfold.keypoints.isolated import Isolated
 
-LABELS = ("1", "2", "3")
-
-
-def save(folder: Path, labels: tuple[str, ...] = LABELS, frames: int = 8, stream: str = "joint") -> None:
-    """Write an untrained network where a run would."""
-    settings = TensorSettings(frames=frames)
-    joints = list(layout(settings.layout).joints)
-    tensors = {"layout": settings.layout, "joints": joints, "channels": list(settings.channels), "frames": frames}
-    tensors |= {"settings": dataclasses.asdict(settings), "version": versions.TENSORS}
-    network = build_network(tensors, len(labels), ModelSettings(width=0.125))
-    described = {"tensors": tensors, "labels": labels, "stream": stream, "provenance": {}}
-    save_model(folder, network, settings=ModelSettings(width=0.125), **described)
+READING = ImportSettings("npy")
 
 
-def evaluated(
-    results: Path,
-    weights: list[dict[str, dict[str, float]]],
-    temperatures: list[dict[str, float]] | None = None,
-    version: int = versions.EVALUATE,
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return load_results(save_folds(tmp_path_factory.mktemp("results"), folds=1))
+
+
+@pytest.fixture(autouse=True)
+def no_mediapipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Videos of the seed that their content says, without MediaPipe."""
+    monkeypatch.setattr(Holistic, "description", lambda self: {})
+    monkeypatch.setattr(Isolated, "extract", lambda self, path: extraction(Path(path)))
+
+
+def extraction(path: Path) -> Extraction:
+    content = path.read_text()
+    if content.isdigit():
+        return Extraction(signer(seed=int(content)))
+    return Extraction(empty_keypoints(), "unreadable", f"{content} is no video")
+
+
+def videos(root: Path, **contents: str) -> Inputs:
+    root.mkdir(exist_ok=True)
+    for name, content in contents.items():
+        (root / f"{name}.mp4").write_text(content)
+    return find_inputs([root], READING)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_every_clip_has_its_answer_in_order_and_the_others_go_on(tmp_path: Path, model: Model, workers: int) -> None:
+    inputs = videos(tmp_path / "new", **{f"{n:02d}": str(n) for n in range(16)}, bad="a text", late="3")
+    write_npz(tmp_path / "new/words.npz", [invented(seed=seed) for seed in (5, 6)])
+    (tmp_path / "new/notes.txt").write_text("")
+    (tmp_path / "new/gone.mp4").symlink_to("nowhere")
+    inputs = find_inputs([tmp_path / "new"], READING)
+    found = predict(model, inputs, workers=workers)
+    assert [Path(each.clip).name for each in found] == [
+        *(f"{n:02d}.mp4" for n in range(16)), "bad.mp4", "late.mp4", "0", "1", "gone.mp4",
+    ]  # fmt: skip
+    said = [each.prediction for each in found]
+    assert said[:16] == [model.predict(signer(seed=n)) for n in range(16)]
+    assert said[16] == Prediction("unreadable", "a text is no video")
+    assert said[17] == said[3]
+    for own, expected in zip(said[18:20], (5, 6), strict=True):
+        clip = replace(invented(seed=expected), width=1, height=1, fps=30.0)
+        np.testing.assert_allclose(own.signs[0].probability, model.predict(clip).signs[0].probability, rtol=1e-4)
+    assert said[20] == Prediction("unreadable", "a link that leads nowhere")
+    assert summary(found, inputs) == [
+        "21 clips: 19 recognised, 0 unknown, 2 unreadable",
+        f"neither videos nor keypoints, and passed over: 1: {tmp_path}/new/notes.txt",
+    ]
+
+
+def test_workers_work_at_a_time(tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = threading.Barrier(3, timeout=60)
+
+    def extract(self: Isolated, path: Path) -> Extraction:
+        together.wait()  # breaks unless three are here
+        return Extraction(signer())
+
+    monkeypatch.setattr(Isolated, "extract", extract)
+    found = predict(model, videos(tmp_path, a="1", b="2", c="3"), workers=3)
+    assert [each.prediction.status for each in found] == ["ok"] * 3
+
+
+def test_the_cache_is_used_where_there_is_one(tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, cache = videos(tmp_path / "new", a="1"), Cache(tmp_path / "cache")
+    first = predict(model, inputs, cache=cache)
+    monkeypatch.setattr(Isolated, "extract", lambda *given: pytest.fail("extracted again"))
+    monkeypatch.setattr(Holistic, "accepts", lambda *given: True)
+    assert predict(model, inputs, cache=cache) == first
+
+
+def test_a_crash_is_tried_once_more_and_a_full_disk_ends_it(
+    tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Write what a run says of its folds, and of each fold's fusion and temperature for each seed."""
-    about = {"folds": list(weights[0]), "streams": list(next(iter(weights[0].values()))), "version": version}
-    about["temperature_by_fold"] = temperatures or [dict.fromkeys(own) for own in weights]
-    write_json(results / predict.METRICS, about | {"fusion_by_fold": weights, "seeds": {"count": len(weights)}})
+    inputs, tries = videos(tmp_path / "new", a="1"), []
+
+    def crash_first(*given: object) -> Extraction:
+        tries.append(1)
+        return Extraction(signer()) if len(tries) > 1 else Extraction(empty_keypoints(), CRASHED, "killed")
+
+    monkeypatch.setattr(Isolated, "extract", crash_first)
+    for cache in (None, Cache(tmp_path / "cache")):
+        tries.clear()
+        assert [each.prediction.status for each in predict(model, inputs, cache=cache)] == ["ok"]
+
+    def full(*given: object) -> Extraction:
+        raise CannotWrite("the disk is full")
+
+    monkeypatch.setattr(Cache, "extraction", full)
+    with pytest.raises(CannotWrite):
+        predict(model, inputs, cache=Cache(tmp_path / "cache"))
 
 
-def clip() -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(9, 8, 27)).astype(np.float32)
+def test_keypoints_in_another_order_are_told_and_the_others_go_on(tmp_path: Path, model: Model) -> None:
+    np.save(tmp_path / "a.npy", flat(invented(), VALUES_1662)[:, ::-1])
+    np.save(tmp_path / "b.npy", flat(invented(), VALUES_1662))
+    found = predict(model, find_inputs([tmp_path], READING))
+    assert [each.prediction.status for each in found] == ["unreadable", "ok"]
+    assert "another order" in (found[0].prediction.reason or "")
 
 
-def test_folds_are_averaged_and_streams_fused(tmp_path: Path) -> None:
-    for fold in ("fold-1", "fold-2"):
-        for stream in ("joint", "bone"):
-            save(tmp_path / "models" / fold / stream / "seed-1", stream=stream)
-    evaluated(tmp_path, [{key: {"joint": 0.5, "bone": 0.5} for key in ("fold-1", "fold-2")}])
-    together = predict.load_ensemble(tmp_path)
-    alone = [dataclasses.replace(together, networks={fold: together.networks[fold]}) for fold in together.networks]
-    expected = np.mean([ensemble.probabilities(clip()) for ensemble in alone], axis=0)
-    np.testing.assert_allclose(together.probabilities(clip()), expected)
-    assert together.probabilities(clip()).sum() == pytest.approx(1)
+FOUND = [
+    Answered("a.mp4", Prediction("ok", None, (Sign("7", "=house", 0.75), Sign("8", "tree", 0.125)), known=True)),
+    Answered("b.mp4", Prediction("ok", "cut short", (Sign("8", "tree", 0.5), Sign("7", "=house", 0.25)))),
+    Answered("c.mp4", Prediction("no_person", "nobody")),
+]
 
 
-def test_each_fold_and_seed_has_its_own_weights(tmp_path: Path) -> None:
-    """Weights of 0 and 1 make each fold of each seed one network; their mean is the prediction."""
-    torch.manual_seed(0)
-    for stream in ("joint", "bone"):
-        save(tmp_path / "models" / "fold-1" / stream / "seed-1", stream=stream)
-        save(tmp_path / "models" / "fold-1" / stream / "seed-2", stream=stream)
-        save(tmp_path / "models" / "fold-1" / stream / "seed-3", stream=stream)  # of an earlier run with more seeds
-    evaluated(tmp_path, [{"fold-1": {"joint": 1.0, "bone": 0.0}}, {"fold-1": {"joint": 0.0, "bone": 1.0}}])
-    chosen = [tmp_path / "models/fold-1/joint/seed-1", tmp_path / "models/fold-1/bone/seed-2"]
-    expected = np.mean([softmax(predict_logits(*load_model(folder), clip()[None])[0]) for folder in chosen], axis=0)
-    np.testing.assert_allclose(predict.load_ensemble(tmp_path).probabilities(clip()), expected, rtol=1e-5)
+def test_the_table_has_a_column_for_each_field(tmp_path: Path) -> None:
+    write(FOUND, tmp_path / "x.csv", top=2)
+    table = pd.read_csv(tmp_path / "x.csv", dtype=str, keep_default_na=False)
+    fields = [f"{field}_{number}" for number in (1, 2) for field in ("label", "gloss", "probability")]
+    assert list(table) == ["clip", "status", "reason", "answer", *fields]
+    assert table.to_numpy().tolist() == [
+        ["a.mp4", "ok", "", "'=house", "7", "'=house", "0.75", "8", "tree", "0.125"],
+        ["b.mp4", "ok", "cut short", "unknown", "8", "tree", "0.5", "7", "'=house", "0.25"],
+        ["c.mp4", "no_person", "nobody", "", "", "", "", "", "", ""],
+    ]
 
 
-def test_each_fold_and_seed_is_calibrated_before_the_mean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.manual_seed(0)
-    # Untrained networks have logits of some thousands.
-    monkeypatch.setattr(predict, "predict_logits", lambda *given: predict_logits(*given) / 1000)
-    folders = [tmp_path / "models" / "fold-1" / "joint" / f"seed-{number}" for number in (1, 2)]
-    for folder in folders:
-        save(folder)
-    evaluated(tmp_path, [{"fold-1": {"joint": 1.0}}] * 2, [{"fold-1": 0.3}, {"fold-1": 4.0}])
-    logits = [predict_logits(*load_model(folder), clip()[None])[0] / 1000 for folder in folders]
-    expected = (softmax(logits[0] / 0.3) + softmax(logits[1] / 4)) / 2
-    np.testing.assert_allclose(predict.load_ensemble(tmp_path).probabilities(clip()), expected, rtol=1e-4)
+def test_the_json_has_the_same_fields(tmp_path: Path) -> None:
+    write(FOUND, tmp_path / "x.json")
+    found = json.loads((tmp_path / "x.json").read_text())
+    tree, house = {"label": "8", "gloss": "tree"}, {"label": "7", "gloss": "=house"}
+    signs = [tree | {"probability": 0.5}, house | {"probability": 0.25}]
+    assert found[1] == {
+        "clip": "b.mp4", "status": "ok", "reason": "cut short", "answer": "unknown", "signs": signs,
+    }  # fmt: skip
+    assert found[2]["signs"] == []
 
 
-def test_an_evaluation_of_another_version_is_refused(tmp_path: Path) -> None:
-    save(tmp_path / "models" / "fold-1" / "joint" / "seed-1")
-    evaluated(tmp_path, [{"fold-1": {"joint": 1.0}}], version=versions.EVALUATE - 1)
-    with pytest.raises(SignfoldError, match="of another version of signfold; run `snakemake"):
-        predict.load_ensemble(tmp_path)
+def test_a_gloss_cannot_command_the_terminal() -> None:
+    said = Prediction("ok", None, (Sign("1", "\x1b]0;evil\x07\nhouse", 0.5),), known=True)
+    assert line(Answered("a.mp4", said)) == "a.mp4: \ufffd]0;evil\ufffd\ufffdhouse 0.500"
 
 
-def test_classes_are_shown_by_their_glosses(tmp_path: Path) -> None:
-    save(tmp_path / "models" / "fold-1" / "joint" / "seed-1")
-    evaluated(tmp_path, [{"fold-1": {"joint": 1.0}}])
-    (tmp_path / "classes.csv").write_text("class_id,label,gloss,items\n0,1,house,4\n1,2,,4\n2,3,tree,4\n")
-    assert predict.load_ensemble(tmp_path).glosses == ["house", "2", "tree"]
-    glosses = pd.DataFrame({"label": ["1", "2", "3"], "gloss": ["=1+1", "@tree", "-"]})
-    write_csv(glosses, tmp_path / "classes.csv")  # escaped, for spreadsheets
-    assert predict.load_ensemble(tmp_path).glosses == ["=1+1", "@tree", "-"]
+def test_lines_for_people() -> None:
+    assert list(map(line, FOUND)) == [
+        "a.mp4: =house 0.750; tree 0.125",
+        "b.mp4: unknown (tree 0.500; =house 0.250)",
+        "c.mp4: no_person: nobody",
+    ]
+    assert summary(FOUND, Inputs()) == ["3 clips: 1 recognised, 1 unknown, 1 no_person"]
 
 
-def test_a_run_that_is_not_finished_says_so(tmp_path: Path) -> None:
-    with pytest.raises(SignfoldError, match="no trained networks"):
-        predict.load_ensemble(tmp_path)
-    save(tmp_path / "models" / "fold-1" / "joint" / "seed-1")
-    save(tmp_path / "models" / "fold-2" / "joint" / "seed-1", labels=("1", "2"))
-    evaluated(tmp_path, [{key: {"joint": 1.0} for key in ("fold-1", "fold-2")}])
-    with pytest.raises(SignfoldError, match="the networks differ in their classes"):
-        predict.load_ensemble(tmp_path)
-
-
-@pytest.mark.parametrize(("name", "later"), [("NETWORK", {"aagcn": 2}), ("TENSORS", versions.TENSORS + 1)])
-def test_weights_of_another_version_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, later: Any
-) -> None:
-    save(tmp_path)
-    load_model(tmp_path)
-    monkeypatch.setattr(versions, name, later)
-    with pytest.raises(SignfoldError, match=r"model\.safetensors: written by another version.*train it again"):
-        load_model(tmp_path)
-
-
-def test_videos_are_found_in_folders_and_by_name(tmp_path: Path) -> None:
-    for name in ("a.mp4", "b/c.webm", "notes.txt", ".hidden.mp4"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"")
-    assert predict.videos_in([tmp_path]) == [tmp_path / "a.mp4", tmp_path / "b/c.webm"]
-    assert predict.videos_in([tmp_path / "a.mp4"]) == [tmp_path / "a.mp4"]
-    with pytest.raises(SignfoldError, match="no videos"):
-        predict.videos_in([tmp_path / "notes.txt"])
-
-
-@pytest.mark.parametrize("gone", ["fold-2", "fold-2/bone", "fold-2/joint/seed-1/model.safetensors"])
-def test_a_network_that_is_missing_is_named(tmp_path: Path, gone: str) -> None:
-    folds = ("fold-1", "fold-2", "fold-3")
-    for fold in folds:
-        for stream in ("joint", "bone"):
-            save(tmp_path / "models" / fold / stream / "seed-1", stream=stream)
-    evaluated(tmp_path, [{fold: {"joint": 0.5, "bone": 0.5} for fold in folds}])
-    assert len(predict.load_ensemble(tmp_path).networks) == 3
-    path = tmp_path / "models" / gone
-    path.unlink() if path.is_file() else shutil.rmtree(path)
-    with pytest.raises(SignfoldError, match=rf"^{tmp_path}/models/fold-2/.*/model\.safetensors: no such file, but"):
-        predict.load_ensemble(tmp_path)
-
-
-def test_a_video_that_cannot_be_read_is_a_row_and_the_others_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    save(tmp_path / "models" / "fold-1" / "joint" / "seed-1")
-    evaluated(tmp_path, [{"fold-1": {"joint": 1.0}}])
-    monkeypatch.setattr(predict, "extraction_settings", lambda results: KeypointSettings())
-    monkeypatch.setattr(Cache, "extraction", lambda *given: Extraction(signer()))
-    videos = tmp_path / "videos"
-    videos.mkdir()
-    (videos / "a.mp4").symlink_to(videos / "gone.mp4")
-    (videos / "b.mp4").write_bytes(b"any")
-    os.mkfifo(tmp_path / "pipe.mp4")
-    table = predict.predict(tmp_path, [videos, tmp_path / "pipe.mp4"], tmp_path / "out.csv", Cache(tmp_path / "cache"))
-    assert list(table["status"]) == ["ok", "unreadable: a link that leads nowhere", "unreadable: not a regular file"]
-    assert list(table["label"].isin(LABELS)) == [True, False, False]
-    assert (tmp_path / "out.csv").read_text().count("\n") == 4
-
-
-@pytest.mark.parametrize("content", ["", "class_id,items\n0,4\n", 'label,gloss\n"1', "\x00"])
-def test_a_damaged_table_of_classes_is_named(tmp_path: Path, content: str) -> None:
-    save(tmp_path / "models" / "fold-1" / "joint" / "seed-1")
-    evaluated(tmp_path, [{"fold-1": {"joint": 1.0}}])
-    (tmp_path / "classes.csv").write_text(content)
-    with pytest.raises(SignfoldError, match=rf"^{tmp_path}/classes\.csv: damaged, .*; delete it and run again"):
-        predict.load_ensemble(tmp_path)
+@pytest.mark.parametrize(("name", "said"), [("x.txt", "written as .csv or .json"), (".", "a folder")])
+def test_other_endings_are_refused_before_anything_is_done(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(SignfoldError, match=said):
+        check_ending(tmp_path / name)

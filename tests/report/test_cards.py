@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from fake_results import evaluated, fake_results
+from fake_results import evaluated, fake_results, with_final
 
 from signfold import report
+from signfold.core.results import ResultsFolder
 from signfold.report.cards import cell
 from signfold.report.format import share, span
 
@@ -35,6 +36,13 @@ def test_the_model_card_has_the_headline_with_interval_and_every_signer(root: Pa
     assert "6 signers were tested, each unseen in training." in model
     assert "So few" not in model
     assert "snakemake --cores all" in model
+
+
+def test_the_model_card_tells_a_final_network_from_those_of_the_folds(tmp_path: Path) -> None:
+    root = evaluated(tmp_path)
+    assert "trained on all clips" not in written(root)[0]
+    with_final(root, {"joint": ResultsFolder(root).chosen_epochs("joint")})
+    assert "and for use 1 network trained on all clips, of which the cross-validated figures" in written(root)[0]
 
 
 def test_the_data_card_counts_what_was_left_out_and_why(root: Path) -> None:

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
-from fake_results import evaluated, fake_results, rewrite, run_evaluate, seeded
+from fake_results import evaluated, fake_results, rewrite, run_evaluate, seeded, with_final
 from html_page import Page, built
 
 from signfold import report
+from signfold.core.results import ResultsFolder
 from signfold.report.format import plural, points, share, span
 
 NASTY = ('<script>alert("x")</script>', 'it\'s "so" & <b>so</b>', "two\nlines", "Hỏi đáp", "</style><img src=x>", "NA")
@@ -48,6 +49,21 @@ def test_headline_is_the_pooled_figure_with_interval_and_protocol(root: Path, pa
     assert summary["protocol"] in found
     assert found.index(share(summary["top1"]["value"])) < found.index("Not to quote")
     assert f"Chance is {share(summary['chance'])}" in found
+
+
+def test_of_a_final_network_the_cross_validated_accuracy_is_said_to_be_expected(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root, tmp_path / "copy")
+    assert "final network" not in built(root).words
+    streams = ("joint", "bone")
+    chosen = {stream: ResultsFolder(root).chosen_epochs(stream) for stream in streams}
+    with_final(tmp_path / "copy", chosen)
+    said = built(tmp_path / "copy").words
+    top1 = json.loads((root / "evaluation/metrics.json").read_text())["top1"]
+    assert "there are 2 final networks, trained on all 71 items" in said
+    assert f"joint: {plural(chosen['joint'], 'epoch')}, bone: {plural(chosen['bone'], 'epoch')}" in said
+    assert f"is the cross-validated top-1, {share(top1['value'])} ({span(top1)})" in said
+    with_final(tmp_path / "copy", {stream: epochs + 1 for stream, epochs in chosen.items()})
+    assert "final network" not in built(tmp_path / "copy").words, "of an earlier run"
 
 
 def test_simple_methods_stand_beside_the_network(root: Path, page: Page) -> None:

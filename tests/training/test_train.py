@@ -48,6 +48,19 @@ def test_training_learns_and_writes_what_was_promised(tmp_path: Path) -> None:
     assert not given.checkpoint.exists()
 
 
+def test_a_last_epoch_ends_the_training_where_a_longer_one_would_pass(tmp_path: Path) -> None:
+    """The schedule stays that of all epochs: the weights are those that a fold has when it chooses this epoch."""
+    settings = replace(SHORT, epochs=6, checkpoint="last")
+    ended, passed = example(tmp_path / "ended"), example(tmp_path / "passed")
+    assert run(ended, settings, last_epoch=3)["best_epoch"] == 3
+    run(passed, settings)
+    rows = [list(csv.DictReader((given.out / "history.csv").open())) for given in (ended, passed)]
+    losses = [[row["train_loss"] for row in own] for own in rows]
+    assert losses[0] == losses[1][:3]
+    assert [row["lr"] for row in rows[0]] == [row["lr"] for row in rows[1][:3]]
+    assert run(example(tmp_path / "beyond"), settings, last_epoch=9)["epochs"] == 6
+
+
 def test_any_seed_that_the_configuration_takes_trains(tmp_path: Path) -> None:
     assert run(example(tmp_path), replace(SHORT, epochs=1), seed=4_294_967_099)["seed"] == 4_294_967_099
 

@@ -258,6 +258,25 @@ def test_new_videos_are_predicted(done: Path) -> None:
     assert "zero bytes" in lines[2]
 
 
+def test_the_final_network_trains_on_all_clips_and_the_report_says_what_to_expect(done: Path) -> None:
+    """On request alone; its bundle predicts what the rule does."""
+    assert "train_final" not in planned(done)
+    snakemake(done, REPORT, "results/demo/predicted.csv", "--config", "predict=new", "final=true")
+    folder = done / "results/demo/models/final/joint/seed-1"
+    about = json.loads((folder / "metrics.json").read_text())
+    clips = pq.read_metadata(done / "results/demo/folds/fold-1.parquet").num_rows
+    assert (about["fold"], about["n_train"], about["n_val"], about["n_test"]) == ("all", clips, 0, 0)
+    provenance = json.loads((folder / "provenance.json").read_text())
+    assert (provenance["fold"], len(provenance["sha256"])) == ("all", clips)
+    assert "tested on nobody" in (done / REPORT).read_text()
+    assert "trained on all clips" in (done / "results/demo/model_card.md").read_text()
+    pack = [sys.executable, "-m", "signfold.cli.main", "pack", "results/demo", "-o", "demo.signfold"]
+    subprocess.run(pack, cwd=done, check=True)
+    predict = [sys.executable, "-m", "signfold.cli.main", "predict", "demo.signfold", "new", "-o", "other.csv"]
+    subprocess.run(predict, cwd=done, check=True)
+    assert (done / "other.csv").read_text() == (done / "results/demo/predicted.csv").read_text()
+
+
 def test_a_killed_extraction_goes_on_where_it_was(tmp_path: Path) -> None:
     config = json.loads(json.dumps(CONFIG))
     config["datasets"]["demo"]["settings"]["shards"] = 1

@@ -99,6 +99,21 @@ def model_files(name):
     )
 
 
+def chosen_epochs(wildcards):
+    """An input function: the metrics of the networks of the wildcards' stream in all folds; they say which epoch they are of."""
+    return [f"{folder}/metrics.json" for folder in dataset_of(wildcards).models() if f"/{wildcards.stream}/" in folder]
+
+
+def final_files(name, asked=True):
+    """An input function: the file `name` of the networks that are trained on all clips of the wildcards' dataset.
+
+    `asked=False`: none, unless the configuration has `final: true`.
+    """
+    return of_dataset(
+        lambda dataset: [f"{folder}/{name}" for folder in dataset.final_models() if asked or dataset.settings.final]
+    )
+
+
 def largest_first(wildcards):
     """The priority of an extraction, below that of every other rule: shards with most videos run first.
 

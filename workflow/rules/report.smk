@@ -56,6 +56,7 @@ rule report:
         manifest="results/{dataset}/manifest.parquet",
         metrics="results/{dataset}/evaluation/metrics.json",
         history=model_files("history.csv"),
+        final=final_files("metrics.json", asked=False),
         folds=fold_files("results/{dataset}/folds/{fold}.parquet"),
         videos=shard_files("results/{dataset}/keypoints/{shard}.videos.parquet"),
         tensors=shard_files("results/{dataset}/tensors/{shard}.parquet"),

@@ -1,4 +1,4 @@
-# Training of one network for each fold, stream and seed; and pre-training on all clips of another dataset.
+# Training of one network for each fold, stream and seed; of the final ones, on all clips; and of those that other datasets start from.
 
 
 rule train:
@@ -80,3 +80,52 @@ use rule train as pretrain with:
         "results/{dataset}/logs/pretrain/{stream}.log",
     benchmark:
         "results/{dataset}/benchmarks/pretrain/{stream}.tsv"
+
+
+rule final_clips:
+    input:
+        table="results/{dataset}/items.parquet",
+        duplicates="results/{dataset}/duplicates.parquet",
+    output:
+        "results/{dataset}/models/final/all.parquet",
+    log:
+        "results/{dataset}/logs/final_clips.log",
+    benchmark:
+        "results/{dataset}/benchmarks/final_clips.tsv"
+    conda:
+        "../../envs/signfold.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        folds=settings("folds"),
+        version=versions.FOLDS,
+    script:
+        "../scripts/final_clips.py"
+
+
+use rule train as train_final with:
+    input:
+        fold="results/{dataset}/models/final/all.parquet",
+        tensors=shard_files("results/{dataset}/tensors/{shard}.npy"),
+        chosen=explained(chosen_epochs),
+        initial=lambda wildcards: project[wildcards.dataset].initial_weights(wildcards.stream) or [],
+    output:
+        model="results/{dataset}/models/final/{stream}/seed-{seed}/model.safetensors",
+        metrics="results/{dataset}/models/final/{stream}/seed-{seed}/metrics.json",
+        history="results/{dataset}/models/final/{stream}/seed-{seed}/history.csv",
+        predictions="results/{dataset}/models/final/{stream}/seed-{seed}/predictions.parquet",
+        provenance="results/{dataset}/models/final/{stream}/seed-{seed}/provenance.json",
+    log:
+        "results/{dataset}/logs/final/{stream}/seed-{seed}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/final/{stream}/seed-{seed}.tsv"
+
+
+# The networks that are trained on all clips: results/demo/models/final.done, or `final: true` in the configuration.
+rule final:
+    input:
+        final_files("model.safetensors"),
+    output:
+        touch("results/{dataset}/models/final.done"),

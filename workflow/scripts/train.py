@@ -1,10 +1,12 @@
-"""Train one network on one fold, or on all clips of a dataset for pre-training."""
+"""Train one network on one fold, or on all clips of a dataset: for pre-training, or as the final network."""
 
 from pathlib import Path
 
 from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
+    from signfold.core.files import read_json
+    from signfold.core.results import median_epoch
     from signfold.core.settings import Augmentation, ModelSettings, TrainingSettings
     from signfold.training.task import TrainingPaths, TrainingTask
     from signfold.training.train import train
@@ -12,6 +14,7 @@ with job(snakemake.log[0], snakemake.threads):
     results = Path("results", snakemake.wildcards.dataset)
     out = Path(snakemake.output.model).parent
     initial, audit = snakemake.input.get("initial"), snakemake.input.get("audit")
+    chosen = [read_json(path, "best_epoch")["best_epoch"] for path in snakemake.input.get("chosen", [])]
     task = TrainingTask(
         dataset=snakemake.wildcards.dataset,
         stream=snakemake.wildcards.stream,
@@ -19,6 +22,7 @@ with job(snakemake.log[0], snakemake.threads):
         training=TrainingSettings(**snakemake.params.training),
         augmentation=Augmentation(**snakemake.params.augmentation),
         model=ModelSettings(**snakemake.params.model),
+        last_epoch=median_epoch(chosen) if chosen else None,
     )
     paths = TrainingPaths(
         fold=Path(snakemake.input.fold),
