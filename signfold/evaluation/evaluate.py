@@ -93,7 +93,7 @@ def evaluate(inputs: Inputs, out: Path, settings: EvaluationSettings) -> None:
         "fusion": settings.weights and {stream: settings.weights[stream] for stream in run.streams},
         "fusion_by_fold": [pool.fusion for pool in run.pools],
         "temperature_by_fold": [pool.temperature for pool in run.pools],
-        **_answered(run),
+        **_answered(run, broken_down["coverage"]),
         **_comparisons(run, broken_down),
         "version": versions.EVALUATE,
     }
@@ -173,15 +173,17 @@ def _figures(pools: Sequence[Pool], intervals: GroupIntervals) -> dict[str, Any]
     }
 
 
-def _answered(run: _Run) -> dict[str, Any]:
-    """Return the default threshold, which share of the clips is answered at it, and how many of these rightly."""
+def _answered(run: _Run, coverage: pd.DataFrame) -> dict[str, Any]:
+    """Return the default threshold, which share of the clips it answers and how many rightly; and so for 0, 0.1, ..."""
     scored = run.pool.scored
     threshold = default_threshold(scored.confidence, scored.right)
     answered = scored.confidence >= threshold
     of_answered = GroupIntervals.of_clips(run.pool.clips[answered], run.intervals.confidence)
     shares = {"coverage": run.intervals.share(answered), "accuracy": of_answered.share(scored.right[answered])}
     found = {name: asdict(interval) for name, interval in shares.items()}
-    return {"threshold": threshold, "answered": {"clips": int(answered.sum()), "kept": KEPT, **found}}
+    tenths = json.loads(coverage[["threshold", "coverage", "accuracy"]].iloc[::10].to_json(orient="records"))
+    answers = {"clips": int(answered.sum()), "kept": KEPT, **found}
+    return {"threshold": threshold, "answered": answers, "coverage": tenths}
 
 
 def _circumstances(run: _Run) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from signfold.core.clip import Floats
 from signfold.core.errors import SignfoldError
 from signfold.core.skeleton import layout
+from signfold.inference.archive import FOR_OTHERS
 from signfold.inference.model import Member, Model
 from signfold.inference.preprocessing import clips, specification
 
 OPSET = 18
-GRAPH, SPECIFICATION = "model.onnx", "preprocessing.json"
 # Greatest difference of a probability to torch's; an export that differs more is refused.
 TOLERANCE = 1e-4
 
@@ -114,7 +114,7 @@ def exported(model: Model) -> dict[str, bytes]:
     graph = exported_graph(model)
     check(model, graph)
     text = json.dumps(specification(model), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return {GRAPH: graph, SPECIFICATION: text.encode()}
+    return dict(zip(FOR_OTHERS, (graph, text.encode()), strict=True))
 
 
 def exported_graph(model: Model) -> bytes:

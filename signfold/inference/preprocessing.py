@@ -86,7 +86,14 @@ def steps(settings: TensorSettings) -> list[dict[str, Any]]:
     found = [_trim(settings), _clock(), _use()]
     found += [_rest(settings)] if settings.idle_hand != "keep" else []
     found += [_mirror()] if settings.mirror_left_handed else []
-    return [*found, *_measures(settings), _impute(settings), _points(settings), _channels(settings), _resample(settings)]
+    return [
+        *found,
+        *_measures(settings),
+        _impute(settings),
+        _points(settings),
+        _channels(settings),
+        _resample(settings),
+    ]
 
 
 def _trim(settings: TensorSettings) -> dict[str, Any]:
@@ -262,7 +269,9 @@ def _example(model: Model, name: str, clip: Keypoints) -> dict[str, Any]:
     keypoints: dict[str, Any] = {"timestamps_ms": clip.timestamps_ms.tolist(), "aspect": clip.aspect}
     for part in PARTS:
         values = getattr(clip, part)
-        keypoints[part] = [_numbers(frame) if there else None for frame, there in zip(values, seen(values), strict=True)]
+        keypoints[part] = [
+            _numbers(frame) if there else None for frame, there in zip(values, seen(values), strict=True)
+        ]
     said = [round(float(value), DIGITS) for value in model.probabilities(tensor)]
     return {"name": name, "keypoints": keypoints, "tensor": _numbers(tensor), "probabilities": said}
 

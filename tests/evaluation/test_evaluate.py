@@ -95,6 +95,9 @@ def test_the_threshold_keeps_95_percent_of_the_right_answers(results: tuple[Path
     assert found["accuracy"]["low"] < found["accuracy"]["value"] < found["accuracy"]["high"]
     table = pd.read_csv(root / "evaluation/coverage.csv")
     assert table.loc[0, "accuracy"] == pytest.approx(summary["top1"]["value"])
+    assert [row["threshold"] for row in summary["coverage"]] == [number / 10 for number in range(11)]
+    assert summary["coverage"][5] == pytest.approx(table.loc[50, ["threshold", "coverage", "accuracy"]].to_dict())
+    assert summary["coverage"][10] == {"threshold": 1, "coverage": 0, "accuracy": None}
 
 
 def test_order_of_a_models_predictions_does_not_matter(results: tuple[Path, dict], tmp_path: Path) -> None:
