@@ -7,7 +7,6 @@ import io
 import json
 import math
 import warnings
-from collections.abc import Mapping
 
 import numpy as np
 import torch

@@ -64,9 +64,10 @@ def specification(model: Model) -> dict[str, Any]:
 def _keypoints() -> dict[str, Any]:
     parts = {part: {"joints": PART_JOINTS[part], "values": VALUES[: PARTS[part][1]]} for part in PARTS}
     text = (
-        "A clip has timestamps_ms (one a frame, any origin), aspect (height over width of the picture; 1 if unknown) and the "
-        "parts: for each frame one list of values for each joint, or null where the part was not detected. x and y are "
-        "shares of the picture's width and height, y downwards; z is in the scale of x. Left is the signer's left."
+        "A clip has timestamps_ms (one a frame, any origin), aspect (height over width of the picture; 1 if unknown) "
+        "and the parts: for each frame one list of values for each joint, or null where the part was not detected. x "
+        "and y are shares of the picture's width and height, y downwards; z is in the scale of x. Left is the signer's "
+        "left."
     )
     return {"text": text, "parts": parts, "mirror": [POSE.index(mirrored(name)) for name in POSE]}
 
@@ -100,10 +101,10 @@ def _trim(settings: TensorSettings) -> dict[str, Any]:
     text = "All frames are kept."
     if settings.trim == "sign":
         text = (
-            "A wrist of the pose is raised in a frame if (y of the elbow - y of the wrist) · aspect > -lowered · w, for the "
-            "left or the right arm, where w is the median over the clip's frames of the shoulders' distance in picture widths "
-            "(y times aspect). Keep the frames from the first to the last in which a wrist is raised; all if none ever is. "
-            "All following steps see these frames alone."
+            "A wrist of the pose is raised in a frame if (y of the elbow - y of the wrist) · aspect > -lowered · w, "
+            "for the left or the right arm, where w is the median over the clip's frames of the shoulders' distance in "
+            "picture widths (y times aspect). Keep the frames from the first to the last in which a wrist is raised; "
+            "all if none ever is. All following steps see these frames alone."
         )
     return {"step": "trim", "method": settings.trim, "lowered": LOWERED, "text": text}
 
@@ -115,10 +116,11 @@ def _clock() -> dict[str, Any]:
 
 def _use() -> dict[str, Any]:
     text = (
-        "Use of a hand, left and right: the mean over the frames of 0 where the hand was not detected, else h, where "
-        "h = 0.5 + (y of the pose's elbow of that side - y of the hand's wrist) · aspect / w, brought into 0 to 1, and 1 "
-        "without a pose; w is the median over the frames of the distance between the pose's shoulders in picture widths "
-        "(y times aspect). The dominant hand is the left one if left > times · right + more, else the right one."
+        "Use of a hand, left and right: the mean over the frames of 0 where the hand was not detected, else h, where h "
+        "= 0.5 + (y of the pose's elbow of that side - y of the hand's wrist) · aspect / w, brought into 0 to 1, and 1 "
+        "without a pose; w is the median over the frames of the distance between the pose's shoulders in picture "
+        "widths (y times aspect). The dominant hand is the left one if left > times · right + more, else the right "
+        "one."
     )
     return {"step": "use", "times": TIMES, "more": MORE, "text": text}
 
@@ -127,16 +129,16 @@ def _rest(settings: TensorSettings) -> dict[str, Any]:
     text = "The hand that is not dominant becomes missing in every frame."
     if settings.idle_hand == "mask":
         text = (
-            "The hand that is not dominant becomes missing in every frame if its use is below resting and below half of "
-            "the dominant hand's use."
+            "The hand that is not dominant becomes missing in every frame if its use is below resting and below half "
+            "of the dominant hand's use."
         )
     return {"step": "rest", "method": settings.idle_hand, "resting": RESTING, "text": text}
 
 
 def _mirror() -> dict[str, Any]:
     text = (
-        "If the left hand is dominant, the clip is mirrored: x becomes 1 - x, the two hands change places, and joint i of "
-        "the pose takes the values of joint mirror[i] (see keypoints)."
+        "If the left hand is dominant, the clip is mirrored: x becomes 1 - x, the two hands change places, and joint i "
+        "of the pose takes the values of joint mirror[i] (see keypoints)."
     )
     return {"step": "mirror", "text": text}
 
@@ -144,15 +146,15 @@ def _mirror() -> dict[str, Any]:
 def _measures(settings: TensorSettings) -> list[dict[str, Any]]:
     knuckles = [HAND.index(f"{finger}_mcp") for finger in FINGERS[1:]]
     palm = (
-        "The palm's length of each hand, over detections alone: the median, over frames and the joints `knuckles` of the "
-        "hand together, of the distance (x, y · aspect, z) from the hand's wrist; at least `least`, and 1 for a hand that "
-        "was never detected."
+        "The palm's length of each hand, over detections alone: the median, over frames and the joints `knuckles` of "
+        "the hand together, of the distance (x, y · aspect, z) from the hand's wrist; at least `least`, and 1 for a "
+        "hand that was never detected."
     )
     origin = (
         "From detections alone, in picture widths (y times aspect): unit is the median over the frames of the distance "
-        "between the shoulders, origin the median over the frames of the point midway between them, x and y each. If unit is "
-        "below `least` or there is no pose: take the box around all joints of both hands in all frames, or of the pose "
-        "if no hand was detected; origin is its middle, unit its longer side, at least `least`."
+        "between the shoulders, origin the median over the frames of the point midway between them, x and y each. If "
+        "unit is below `least` or there is no pose: take the box around all joints of both hands in all frames, or of "
+        "the pose if no hand was detected; origin is its middle, unit its longer side, at least `least`."
     )
     if settings.normalise == "none":
         origin = "unit is 1."
@@ -170,10 +172,10 @@ def _impute(settings: TensorSettings) -> dict[str, Any]:
         "pchip": (
             "A frame between two detections is on the monotone cubic through all detections (Fritsch and Carlson 1980; "
             "PCHIP of SciPy and MATLAB): with steps h[k] = t[k+1] - t[k] and slopes s[k] = (p[k+1] - p[k]) / h[k], the "
-            "derivative at an inner detection k is 0 if s[k-1] · s[k] <= 0, else (w1 + w2) / (w1 / s[k-1] + w2 / s[k]), "
-            "w1 = 2 h[k] + h[k-1], w2 = h[k] + 2 h[k-1]; at the first it is d = ((2 h[0] + h[1]) s[0] - h[0] s[1]) / "
-            "(h[0] + h[1]), but 0 if d and s[0] differ in sign, and 3 s[0] if s[0] and s[1] differ in sign and |d| > 3 "
-            "|s[0]|; at the last likewise, from the other end. Two detections are joined by a line."
+            "derivative at an inner detection k is 0 if s[k-1] · s[k] <= 0, else (w1 + w2) / (w1 / s[k-1] + w2 / "
+            "s[k]), w1 = 2 h[k] + h[k-1], w2 = h[k] + 2 h[k-1]; at the first it is d = ((2 h[0] + h[1]) s[0] - h[0] "
+            "s[1]) / (h[0] + h[1]), but 0 if d and s[0] differ in sign, and 3 s[0] if s[0] and s[1] differ in sign and "
+            "|d| > 3 |s[0]|; at the last likewise, from the other end. Two detections are joined by a line."
         ),
     }[settings.imputation]
     ends = "Before the first and after the last detection the nearest one is repeated."
@@ -183,7 +185,8 @@ def _impute(settings: TensorSettings) -> dict[str, Any]:
             "detections of the part, and count as detections."
         )
     text = (
-        "Each part (pose, left hand, right hand) by itself, every value alike: a part that was never detected stays missing. "
+        "Each part (pose, left hand, right hand) by itself, every value alike: a part that was never detected stays "
+        "missing."
         f"{between}" + ("" if settings.imputation == "none" else f" {ends}")
     )
     return {"step": "impute", "method": settings.imputation, "ends": settings.edge_fill, "text": text}
@@ -203,9 +206,10 @@ def _channels(settings: TensorSettings) -> dict[str, Any]:
     wrists = [joints.index(f"{joint.split('_hand_')[0]}_hand_wrist") if "_hand_" in joint else -1 for joint in joints]
     sides = ["left" if joint.startswith("left_hand_") else "right" if "_hand_" in joint else None for joint in joints]
     text = (
-        "x, y, z: as they are. x_wrist, y_wrist: minus those of the joint wrists[i], in the same frame. x_palm, y_palm: these "
-        "over the palm's length / unit of the hand sides[i]. The channels in `tips`: the distance in (x_palm, y_palm) from the "
-        "joint tips[channel][i]. Joints of no hand, -1 and null, are 0 in all of these but x, y, z, and missing where they are."
+        "x, y, z: as they are. x_wrist, y_wrist: minus those of the joint wrists[i], in the same frame. x_palm, "
+        "y_palm: these over the palm's length / unit of the hand sides[i]. The channels in `tips`: the distance in "
+        "(x_palm, y_palm) from the joint tips[channel][i]. Joints of no hand, -1 and null, are 0 in all of these but "
+        "x, y, z, and missing where they are."
     )
     tips = {
         channel: [joints.index(f"{side}_hand_{tip}") if side else -1 for side in sides]
@@ -218,9 +222,9 @@ def _channels(settings: TensorSettings) -> dict[str, Any]:
 
 def _resample(settings: TensorSettings) -> dict[str, Any]:
     text = (
-        "The tensor's frames are at times evenly spread from the first to the last frame's, both included (one frame is "
-        "repeated). Between two frames a value is interpolated linearly in time; where it is missing in one of them, it is "
-        "that of the nearer one (the later at the middle), which may be missing too."
+        "The tensor's frames are at times evenly spread from the first to the last frame's, both included (one frame "
+        "is repeated). Between two frames a value is interpolated linearly in time; where it is missing in one of "
+        "them, it is that of the nearer one (the later at the middle), which may be missing too."
     )
     if settings.resample == "pad":
         text = "The tensor's frames are the clip's first ones; frames after the clip's end are missing."

@@ -1,4 +1,4 @@
-"""Keypoints to a tensor by NumPy and the specification alone: what another language would write. Imports no signfold."""
+"""Keypoints to a tensor by NumPy and the specification alone: as another language would. No signfold."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def tensor(spec: dict[str, Any], clip: dict[str, Any]) -> np.ndarray:
         use[side] = np.where(np.isnan(hand[:, 0, 0]), 0, height).mean()
     left = use["left"] > steps["use"]["times"] * use["right"] + steps["use"]["more"]
     dominant, other = ("left", "right") if left else ("right", "left")
-    if rest := steps.get("rest"):
-        if rest["method"] == "mask_other" or use[other] < min(rest["resting"], use[dominant] / 2):
-            parts[f"{other}_hand"] = np.full_like(parts[f"{other}_hand"], np.nan)
+    rest, idle = steps.get("rest"), use[other] < min(steps.get("rest", {}).get("resting", 0), use[dominant] / 2)
+    if rest and (rest["method"] == "mask_other" or idle):
+        parts[f"{other}_hand"] = np.full_like(parts[f"{other}_hand"], np.nan)
     if "mirror" in steps and left:
         parts = {name: part * 1 for name, part in parts.items()}
         for part in parts.values():
