@@ -105,13 +105,14 @@ def predict(
 @click.argument("results", type=EXISTING)
 @click.option("-o", "--out", type=PATH, help="The bundle.  [default: NAME.signfold]")
 @click.option("--ensemble", is_flag=True, help="The networks of all folds in the place of the final one.")
-def pack(results: Path, out: Path | None, ensemble: bool) -> None:
+@click.option("--onnx", is_flag=True, help="Add an ONNX graph and its preprocessing as JSON: see docs/onnx.md.")
+def pack(results: Path, out: Path | None, ensemble: bool, onnx: bool) -> None:
     """Pack the final network of RESULTS, as results/demo, into one file that needs nothing else: see docs/python.md."""
     from signfold.inference.pack import SUFFIX
     from signfold.inference.pack import pack as packing
 
     out = out or Path(f"{results.resolve().name}{SUFFIX}")
-    model = packing(results, out, ensemble)
+    model = packing(results, out, ensemble, onnx)
     click.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {len(model.labels)} signs, {', '.join(model.members)}")
 
 

@@ -19,7 +19,7 @@ TRAIN = 4
 # What each kind of network computes from its weights: those of another version are refused.
 NETWORK = {"aagcn": 1, "light": 2}
 BASELINES = 3
-EVALUATE = 6
+EVALUATE = 7
 REPORT = 11
 PREDICT = 1
 

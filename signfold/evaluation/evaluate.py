@@ -22,6 +22,7 @@ from signfold.dataset.manifest import SCHEMA
 from signfold.evaluation import comparison, tables
 from signfold.evaluation.calibration import calibration_table
 from signfold.evaluation.ceiling import ceiling
+from signfold.evaluation.coverage import KEPT, coverage_table, default_threshold
 from signfold.evaluation.intervals import GroupIntervals
 from signfold.evaluation.label_errors import label_errors
 from signfold.evaluation.metrics import Scored, point, score
@@ -75,7 +76,7 @@ def evaluate(inputs: Inputs, out: Path, settings: EvaluationSettings) -> None:
         What to read.
     out
         Folder of metrics.json, predictions.parquet, per_signer.csv, per_class.csv, per_fold.csv, confusions.csv,
-        calibration.csv, streams.csv, baselines.csv and label_audit.csv.
+        calibration.csv, coverage.csv, streams.csv, baselines.csv and label_audit.csv.
     settings
         Options of the section `evaluation`.
 
@@ -92,6 +93,7 @@ def evaluate(inputs: Inputs, out: Path, settings: EvaluationSettings) -> None:
         "fusion": settings.weights and {stream: settings.weights[stream] for stream in run.streams},
         "fusion_by_fold": [pool.fusion for pool in run.pools],
         "temperature_by_fold": [pool.temperature for pool in run.pools],
+        **_answered(run, broken_down["coverage"]),
         **_comparisons(run, broken_down),
         "version": versions.EVALUATE,
     }
@@ -150,6 +152,7 @@ def _tables(run: _Run) -> dict[str, pd.DataFrame]:
         "per_class": tables.per_class(clips, scored, run.items),
         "confusions": tables.confusions(scored, run.items),
         "calibration": calibration_table(scored.confidence, scored.right),
+        "coverage": coverage_table(scored.confidence, scored.right),
         "streams": tables.streams(_ways(run.pools), run.intervals),
         "label_audit": label_errors(clips, run.pool.scores, run.items),
         "baselines": comparison.with_network(run.inputs.baselines, clips, right, run.intervals),
@@ -168,6 +171,19 @@ def _figures(pools: Sequence[Pool], intervals: GroupIntervals) -> dict[str, Any]
         "interval": {"unit": intervals.unit, "groups": intervals.groups, "confidence": intervals.confidence},
         "seeds": {"count": len(scored), "values": values.to_dict("list"), "sd": deviation},
     }
+
+
+def _answered(run: _Run, coverage: pd.DataFrame) -> dict[str, Any]:
+    """Return the default threshold, which share of the clips it answers and how many rightly; and so for 0, 0.1, ..."""
+    scored = run.pool.scored
+    threshold = default_threshold(scored.confidence, scored.right)
+    answered = scored.confidence >= threshold
+    of_answered = GroupIntervals.of_clips(run.pool.clips[answered], run.intervals.confidence)
+    shares = {"coverage": run.intervals.share(answered), "accuracy": of_answered.share(scored.right[answered])}
+    found = {name: asdict(interval) for name, interval in shares.items()}
+    tenths = json.loads(coverage[["threshold", "coverage", "accuracy"]].iloc[::10].to_json(orient="records"))
+    answers = {"clips": int(answered.sum()), "kept": KEPT, **found}
+    return {"threshold": threshold, "answered": answers, "coverage": tenths}
 
 
 def _circumstances(run: _Run) -> dict[str, Any]:

@@ -20,10 +20,14 @@ from signfold.core.files import atomic_write
 
 HEADER = "bundle.json"
 CARD = "model_card.md"
+# For other programs; signfold writes them and never uses what they hold.
+FOR_OTHERS = ("model.onnx", "preprocessing.json")
 # What a bundle may hold.
-NAMES = re.compile(r"model_card\.md|weights/[a-z0-9-]{1,40}/[a-z0-9-]{1,40}/[a-z_]{1,20}\.safetensors")
+NAMES = re.compile(
+    r"model_card\.md|model\.onnx|preprocessing\.json|weights/[a-z0-9-]{1,40}/[a-z0-9-]{1,40}/[a-z_]{1,20}\.safetensors"
+)
 MOST_ENTRIES = 5_000
-MOST_BYTES = {".json": 64 << 20, ".md": 4 << 20, ".safetensors": 4 << 30}
+MOST_BYTES = {".json": 64 << 20, ".md": 4 << 20, ".safetensors": 4 << 30, ".onnx": 4 << 30}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 

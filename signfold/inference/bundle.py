@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from signfold import __version__
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import Share
-from signfold.inference.archive import CARD, read_archive, refused, write_archive
+from signfold.inference.archive import CARD, FOR_OTHERS, read_archive, refused, write_archive
 from signfold.inference.from_results import check_alike
 from signfold.inference.model import Member, Model, Network
 from signfold.models.io import built, model_bytes, parse_model
@@ -24,7 +24,7 @@ VERSION = 1
 # What of `evaluation/metrics.json` goes with a bundle: figures, no names of signers.
 METRICS = (
     *("top1", "top5", "macro_f1", "balanced_accuracy", "ece", "interval", "clips", "classes", "classes_tested"),
-    *("signers", "signers_shared", "protocol", "chance", "streams"),
+    *("signers", "signers_shared", "protocol", "chance", "streams", "answered", "coverage"),
 )
 _FORM = ConfigDict(extra="forbid", strict=True)
 _Text = Annotated[str, Field(max_length=1000)]
@@ -86,7 +86,7 @@ class Header:
     metrics: dict[str, Any]
 
 
-def write_bundle(path: Path, model: Model, card: str) -> None:
+def write_bundle(path: Path, model: Model, card: str, for_others: Mapping[str, bytes] | None = None) -> None:
     """Write a model as a bundle, whole or not at all; equal models give equal bytes.
 
     Parameters
@@ -97,8 +97,10 @@ def write_bundle(path: Path, model: Model, card: str) -> None:
         The model.
     card
         Model card in Markdown.
+    for_others
+        Entries that other programs use (`inference.onnx.exported`); reading a bundle passes them over.
     """
-    entries = {CARD: card.encode()}
+    entries = {CARD: card.encode(), **(for_others or {})}
     groups = {}
     for name, member in model.members.items():
         places = {stream: f"weights/{name}/{stream}.safetensors" for stream in member.networks}
@@ -139,7 +141,7 @@ def read_bundle(path: Path) -> Model:
     found, entries = read_archive(path)
     header = _header(path, found)
     places = {place for group in header.members.values() for place in group.networks.values()}
-    if differing := places ^ (set(entries) - {CARD}):
+    if differing := places ^ (set(entries) - {CARD, *FOR_OTHERS}):
         raise refused(path, f"its members and its weights differ in {min(differing)!r}")
     members = {name: _member(path, group, entries) for name, group in header.members.items()}
     labels = check_alike(path, members)

@@ -13,7 +13,7 @@ from signfold.inference.model import Model
 SUFFIX = ".signfold"
 
 
-def pack(results: Path, out: Path, ensemble: bool = False) -> Model:
+def pack(results: Path, out: Path, ensemble: bool = False, onnx: bool = False) -> Model:
     """Write a model of a finished run as a bundle; return the model.
 
     Parameters
@@ -24,6 +24,8 @@ def pack(results: Path, out: Path, ensemble: bool = False) -> Model:
         The bundle, whose name ends in `.signfold`.
     ensemble
         Whether to take the networks of all folds; else the final network.
+    onnx
+        Whether to add the model as an ONNX graph, with the specification of its preprocessing.
 
     Raises
     ------
@@ -37,7 +39,12 @@ def pack(results: Path, out: Path, ensemble: bool = False) -> Model:
     card = results / "model_card.md"
     if not card.is_file():
         raise folder.missing(f"{card}: no such file, and a bundle travels with its card")
-    write_bundle(out, model, f"{_note(model)}\n\n{card.read_text(encoding='utf-8')}")
+    for_others = {}
+    if onnx:
+        from signfold.inference.onnx import exported
+
+        for_others = exported(model)
+    write_bundle(out, model, f"{_note(model)}\n\n{card.read_text(encoding='utf-8')}", for_others)
     return model
 
 

@@ -6,7 +6,7 @@ follow light, dark and paper.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -210,3 +210,30 @@ def calibration(table: pd.DataFrame) -> Figure:
     alternative = "Share of right answers over confidence, in bins; on the diagonal, confidence equals accuracy."
     traces = [line | {"line": {"color": "@quiet", "dash": "dot", "width": 1}}, dots]
     return Figure("plot-calibration", "Confidence and accuracy", alternative, traces, layout)
+
+
+def coverage(table: pd.DataFrame, summary: Mapping[str, Any]) -> Figure:
+    """Return the share of right answers over the share of clips that are answered, and where the threshold stands."""
+    table = table[table["answered"] > 0]
+    x, y = summary["answered"]["coverage"]["value"], summary["answered"]["accuracy"]["value"]
+    line = {
+        "type": "scatter", "mode": "lines", "x": _plain(table["coverage"]), "y": _plain(table["accuracy"]),
+        "line": {"color": "@accent", "width": 1.5}, "customdata": _plain(table["threshold"]),
+        "hovertemplate": "threshold %{customdata:.2f}<br>answered %{x:.1%}<br>right of these %{y:.1%}<extra></extra>",
+    }  # fmt: skip
+    mark = {
+        "type": "scatter", "mode": "markers", "x": [round(x, 5)], "y": [round(y, 5)],
+        "marker": {"color": "@warm", "size": 10, "line": {"color": "@paper", "width": 1.5}},
+        "hovertemplate": f"threshold {summary['threshold']:.2f}<br>answered {share(x)}<br>right of these {share(y)}"
+        "<extra></extra>",
+    }  # fmt: skip
+    layout = {
+        "xaxis": {"tickformat": ".0%", "range": [0, 1.04], "title": {"text": "Answered"}},
+        "yaxis": {"tickformat": ".0%", "range": [0, 1.06], "title": {"text": "Right of these"}},
+        "height": 320,
+    }
+    alternative = (
+        f"Share of right answers over the share of clips that are answered, for thresholds from 0 to 1: "
+        f"{share(table['accuracy'].iloc[0])} where all are answered, {share(y)} where {share(x)} are."
+    )
+    return Figure("plot-coverage", "Coverage and accuracy", alternative, [line, mark], layout)

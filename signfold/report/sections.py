@@ -237,7 +237,7 @@ def classes(results: Results) -> Section:
 
 
 def calibration(results: Results) -> Section:
-    """Return how far confidence is from accuracy, before and after calibration."""
+    """Return how far confidence is from accuracy, before and after calibration, and what a threshold answers."""
     table = results.evaluation("calibration")
     if table.empty or not table["clips"].sum():
         return {}
@@ -246,6 +246,9 @@ def calibration(results: Results) -> Section:
     temperatures = [value for value in results.summary["temperature_by_fold"][0].values() if value is not None]
     return {
         "figure": plots.calibration(table),
+        "coverage": plots.coverage(results.evaluation("coverage"), results.summary),
+        "threshold": results.summary["threshold"],
+        "answered": results.summary["answered"],
         "ece": results.summary["ece"],
         "before": results.summary["ece_uncalibrated"],
         "temperatures": (min(temperatures), max(temperatures)) if temperatures else None,

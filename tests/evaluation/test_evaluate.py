@@ -70,6 +70,7 @@ def test_tables_agree_with_the_pool(results: tuple[Path, dict]) -> None:
         "per_class",
         "confusions",
         "calibration",
+        "coverage",
         "streams",
         "label_audit",
         "baselines",
@@ -82,6 +83,24 @@ def test_tables_agree_with_the_pool(results: tuple[Path, dict]) -> None:
     worst = tables["confusions"].iloc[0]
     assert (worst["true_gloss"], worst["predicted_gloss"]) == ("thanks", "hello")
     assert tables["per_fold"]["fold"].tolist() == ["fold-1", "fold-2", "fold-3"]
+
+
+def test_the_threshold_keeps_95_percent_of_the_right_answers(results: tuple[Path, dict]) -> None:
+    root, summary = results
+    told = pd.read_parquet(root / "evaluation/predictions.parquet")
+    right, answered = told["predicted"] == told["class_id"], told["confidence"] >= summary["threshold"]
+    assert (right & answered).sum() >= 0.95 * right.sum()
+    assert (right & (told["confidence"] >= summary["threshold"] + 1e-4)).sum() < 0.95 * right.sum() + 1
+    found = summary["answered"]
+    assert found["clips"] == answered.sum()
+    assert found["coverage"]["value"] == pytest.approx(answered.mean())
+    assert found["accuracy"]["value"] == pytest.approx(right[answered].mean())
+    assert found["accuracy"]["low"] < found["accuracy"]["value"] < found["accuracy"]["high"]
+    table = pd.read_csv(root / "evaluation/coverage.csv")
+    assert table.loc[0, "accuracy"] == pytest.approx(summary["top1"]["value"])
+    assert [row["threshold"] for row in summary["coverage"]] == [number / 10 for number in range(11)]
+    assert summary["coverage"][5] == pytest.approx(table.loc[50, ["threshold", "coverage", "accuracy"]].to_dict())
+    assert summary["coverage"][10] == {"threshold": 1, "coverage": 0, "accuracy": None}
 
 
 def test_order_of_a_models_predictions_does_not_matter(results: tuple[Path, dict], tmp_path: Path) -> None:

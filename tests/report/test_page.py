@@ -135,7 +135,7 @@ def test_figures_are_drawn_and_described(page: Page) -> None:
     described = {a["id"]: a["aria-label"] for a in page.all("div") if a.get("role") == "img" and "id" in a}
     assert set(described) == {spec["id"] for spec in page.specs}
     streams = {f"plot-{stream}-{column}" for stream in ("joint", "bone") for column in ("loss", "top1")}
-    assert set(described) == streams | {"plot-hands", "plot-confusion", "plot-calibration"}
+    assert set(described) == streams | {"plot-hands", "plot-confusion", "plot-calibration", "plot-coverage"}
     assert all(len(label or "") > 30 for label in described.values())
     for spec in page.specs:
         go.Figure(json.loads(re.sub(r'"@[a-z-]+"', '"#123456"', json.dumps({k: spec[k] for k in ("data", "layout")}))))
@@ -239,7 +239,7 @@ def test_page_of_many_signs_stays_small(tmp_path: Path) -> None:
     page = built(root)
     assert (root / "report.html").stat().st_size < 15e6
     assert "999" in page.words
-    assert len(page.specs) == 5
+    assert len(page.specs) == 6
 
 
 CHROMIUM = next(

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from signfold.report import plots
+from signfold.report.format import share
 
 
 def history(top1: list[float], validated: bool = True) -> pd.DataFrame:
@@ -77,6 +78,18 @@ def test_calibration_leaves_empty_bins_out_and_draws_the_diagonal() -> None:
     assert (dots["x"], dots["y"], dots["customdata"]) == ([0.1, 0.9], [0.2, 0.8], [4, 16])
     small, large = dots["marker"]["size"]
     assert small < large
+
+
+def test_coverage_leaves_thresholds_out_that_answer_nothing_and_marks_the_default() -> None:
+    table = pd.DataFrame(
+        {"threshold": [0.0, 0.5, 1.0], "answered": [4, 2, 0], "coverage": [1, 0.5, 0], "accuracy": [0.5, 1.0, np.nan]}
+    )
+    answered = {"coverage": {"value": 0.75}, "accuracy": {"value": 0.8}}
+    figure = plots.coverage(table, {"threshold": 0.4, "answered": answered})
+    line, mark = figure.traces
+    assert (line["x"], line["y"], line["customdata"]) == ([1.0, 0.5], [0.5, 1.0], [0.0, 0.5])
+    assert (mark["x"], mark["y"]) == ([0.75], [0.8])
+    assert f"{share(0.5)} where all are answered, {share(0.8)} where {share(0.75)} are" in figure.alternative
 
 
 def test_every_figure_has_the_style_of_the_page_and_keeps_its_own_layout() -> None:

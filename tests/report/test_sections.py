@@ -13,7 +13,7 @@ from html_page import built
 
 from signfold.core.files import read_json, read_metadata, read_parquet, write_json, write_parquet
 from signfold.report import sections
-from signfold.report.format import share
+from signfold.report.format import share, span
 from signfold.report.results import Results
 
 
@@ -136,6 +136,14 @@ def test_calibration_is_shown_before_and_after(root: Path) -> None:
     said = built(root).words
     assert share(summary["ece"]["value"]) in said
     assert f"Before calibration it is {share(summary['ece_uncalibrated']['value'])}" in said
+
+
+def test_what_a_threshold_answers_is_said(root: Path) -> None:
+    summary = read_json(root / "evaluation/metrics.json")
+    answered = summary["answered"]
+    said = built(root).words
+    assert f"{share(answered['coverage']['value'])} ({span(answered['coverage'])}) of the clips are answered, " in said
+    assert f"{share(answered['accuracy']['value'])} ({span(answered['accuracy'])}) of these rightly" in said
 
 
 def test_commands_are_complete(root: Path) -> None:

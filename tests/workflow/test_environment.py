@@ -31,7 +31,8 @@ def locked() -> dict[str, str]:
 def declared() -> list[Requirement]:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     # The extra tensorboard is not in the lock: users who want curves install it.
-    return [Requirement(line) for line in [*project["dependencies"], *project["optional-dependencies"]["workflow"]]]
+    extras = [line for name in ("onnx", "workflow") for line in project["optional-dependencies"][name]]
+    return [Requirement(line) for line in [*project["dependencies"], *extras]]
 
 
 def test_the_locked_versions_are_installed() -> None:

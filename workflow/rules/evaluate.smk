@@ -66,6 +66,7 @@ rule evaluate:
         folds="results/{dataset}/evaluation/per_fold.csv",
         confusions="results/{dataset}/evaluation/confusions.csv",
         calibration="results/{dataset}/evaluation/calibration.csv",
+        coverage="results/{dataset}/evaluation/coverage.csv",
         streams="results/{dataset}/evaluation/streams.csv",
         compared="results/{dataset}/evaluation/baselines.csv",
         labels="results/{dataset}/evaluation/label_audit.csv",
