@@ -180,6 +180,7 @@ def test_signers_that_an_official_split_shares_are_allowed_and_told(tmp_path):
     assert found["shared_signers"]
     assert found["tested_shared_signers"] == [f"signer{n}" for n in range(6)]
     assert found["folds"]["official"]["shared"]["train and test"]
+    assert found["folds"]["official"]["val_group"] == "sample"
 
 
 def test_folds_over_contents_say_that_signers_are_not_apart(tmp_path):
