@@ -7,6 +7,7 @@ import io
 import json
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -120,7 +121,8 @@ def exported_graph(model: Model) -> bytes:
     """Return a model's ONNX graph."""
     about = model.metadata
     shape = len(about["channels"]), about["frames"], len(about["joints"])
-    names, out = ["x", "mask"], io.BytesIO()
+    names = ["x", "mask"]
+    out: Any = io.BytesIO()  # torch takes it, but its types name paths alone
     # TorchScript's exporter: the newer one takes 20 times as long here, and needs more packages.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

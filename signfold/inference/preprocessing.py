@@ -13,7 +13,7 @@ from signfold import __version__
 from signfold.core import versions
 from signfold.core.clip import PARTS, Floats, Keypoints, seen
 from signfold.core.settings import TensorSettings
-from signfold.core.skeleton import FINGERS, HAND, PART_JOINTS, POSE, SIDES, layout, mirrored
+from signfold.core.skeleton import FINGERS, HAND, PART_JOINTS, POSE, SIDES, layout, other_side
 from signfold.inference.model import Model
 from signfold.tensors.channels import TIPS
 from signfold.tensors.hands import LOWERED, MORE, RESTING, TIMES
@@ -69,7 +69,7 @@ def _keypoints() -> dict[str, Any]:
         "and y are shares of the picture's width and height, y downwards; z is in the scale of x. Left is the signer's "
         "left."
     )
-    return {"text": text, "parts": parts, "mirror": [POSE.index(mirrored(name)) for name in POSE]}
+    return {"text": text, "parts": parts, "mirror": [POSE.index(other_side(name)) for name in POSE]}
 
 
 def _tensor(settings: TensorSettings) -> dict[str, Any]:
@@ -255,9 +255,10 @@ def _clip(frames: int, side: str, width: int, height: int) -> Keypoints:
     hands["left" if side == "right" else "right"][2:] = np.nan
     pose[3] = np.nan
     visibility = np.where(np.isnan(pose[..., :1]), np.nan, 0.9)
-    parts = [np.concatenate([pose, visibility], -1), hands["left"], hands["right"]]
+    arrays = [np.concatenate([pose, visibility], -1), hands["left"], hands["right"]]
+    body, left, right = (np.round(array, 4).astype(np.float32) for array in arrays)
     stamps = np.round(np.cumsum(33 + 7 * np.cos(time[:, 0])), 1)
-    return Keypoints(stamps, *(np.round(part, 4).astype(np.float32) for part in parts), width=width, height=height)
+    return Keypoints(stamps, body, left, right, width, height)
 
 
 def _fingers(frames: int, phase: float) -> Floats:
