@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,20 @@ def test_a_bundle_answers_as_the_results_do_and_needs_nothing_else(
     assert (model.name, model.final, list(model.members)) == ("mine", not ensemble, list(packed.members))
     assert "# Model card: mine" in card(bundle)
     assert ("trained on all clips. Nobody was left to test it on" in card(bundle)) != ensemble
+
+
+def test_the_graph_for_other_programs_travels_in_the_bundle_and_changes_no_answer(
+    tmp_path: Path, results: Path
+) -> None:
+    expected = signfold.load(results).predict(signer())
+    ran = CliRunner().invoke(main, ["pack", str(results), "-o", str(tmp_path / "a.signfold"), "--onnx"])
+    assert ran.exit_code == 0, ran.output
+    with zipfile.ZipFile(tmp_path / "a.signfold") as archive:
+        said = json.loads(archive.read("preprocessing.json"))
+        graph = archive.read("model.onnx")
+    assert said["labels"] == list(signfold.load(results).labels)
+    assert b"probabilities" in graph
+    assert signfold.load(tmp_path / "a.signfold").predict(signer()) == expected
 
 
 def test_without_a_final_network_the_error_says_how_to_train_it_and_what_else_there_is(
