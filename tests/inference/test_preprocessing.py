@@ -81,6 +81,7 @@ ODD = {
     "one frame": signer(1),
     "hands hang": signer(signing="none"),
     "both hands": signer(other="signs"),
+    "a hand that rests for more than half": forget(signer(other="signs"), left_hand=slice(0, 12)),
     "no pose": forget(signer(), pose=slice(None)),
     "one hand, no pose": forget(signer(), pose=slice(None), left_hand=slice(None)),
     "one detection": forget(signer(), right_hand=slice(1, None)),
