@@ -61,7 +61,8 @@ class ImportSettings:
     fps
         Frames per second.
     order
-        Of 1629 values: `kaggle` (face, left hand, pose, right hand) or `holistic` (pose, face, left hand, right hand).
+        Order of the parts where a frame has 1629 values: `kaggle` (face, left hand, pose, right hand) or `holistic`
+        (pose, face, left hand, right hand).
     """
 
     format: str

@@ -8,6 +8,7 @@ balance train with their source, or have no role.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -224,15 +225,38 @@ def build_fold(items: Path, duplicates: Path, out: Path, plan: FoldPlan) -> None
     """
     rows, clips = read_items(items, duplicates)
     roles = assign_roles(clips, plan)
-    table = with_roles(rows, roles, read_metadata(items).get("settings", {}).get("balance", "none"))
-    facts = describe_fold(table, plan.settings)
+    table = with_roles(rows, roles, balance_of(items))
+    about = {"fold": plan.name, "folds": list(plan.names), "seed": plan.seed, "settings": asdict(plan.settings)}
+    facts = write_fold(out, table, plan.settings, about)
     if facts["unknown_signers"] and plan.settings.group == "signer":
         log.warning("%s: %d videos of unknown signers; only takes are kept apart", plan.name, facts["unknown_signers"])
     if plan.settings.val_fraction and not facts["val_group"]:
         log.warning("%s: no signer can be spared for validation; the last epoch will be taken", plan.name)
-    metadata = {"version": versions.FOLDS, "fold": plan.name, "folds": list(plan.names), "seed": plan.seed}
-    metadata |= {"settings": asdict(plan.settings), **facts}
+
+
+def balance_of(items: Path) -> str:
+    """Return the `manifest.balance` that `items.parquet` was made with."""
+    return read_metadata(items).get("settings", {}).get("balance", "none")
+
+
+def write_fold(out: Path, table: pd.DataFrame, settings: FoldSettings, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Write items with their roles; return what `describe_fold` says of them.
+
+    Parameters
+    ----------
+    out
+        The fold's file.
+    table
+        Items with a `role`, as `with_roles` returns them.
+    settings
+        The section `folds`.
+    about
+        Further metadata, `fold` (the fold's name) among them.
+    """
+    facts = describe_fold(table, settings)
+    metadata = {"version": versions.FOLDS, **about, **facts}
     write_parquet(pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False), out, metadata)
+    return facts
 
 
 def read_items(items: Path, duplicates: Path) -> tuple[pd.DataFrame, pd.DataFrame]:

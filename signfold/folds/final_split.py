@@ -5,12 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
-from signfold.core import versions
-from signfold.core.files import read_metadata, write_parquet
 from signfold.core.settings import FoldSettings
-from signfold.folds.build import SCHEMA, describe_fold, read_items, with_roles
+from signfold.folds.build import balance_of, read_items, with_roles, write_fold
 
 
 def build_final_split(items: Path, duplicates: Path, out: Path, settings: FoldSettings) -> None:
@@ -29,6 +26,4 @@ def build_final_split(items: Path, duplicates: Path, out: Path, settings: FoldSe
     """
     rows, clips = read_items(items, duplicates)
     roles = pd.Series("train", index=clips.index)
-    table = with_roles(rows, roles, read_metadata(items).get("settings", {}).get("balance", "none"))
-    metadata = {"version": versions.FOLDS, "fold": out.stem, **describe_fold(table, settings)}
-    write_parquet(pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False), out, metadata)
+    write_fold(out, with_roles(rows, roles, balance_of(items)), settings, {"fold": out.stem})

@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
-from signfold.core import versions
 from signfold.core.errors import SignfoldError
-from signfold.core.files import read_metadata, write_parquet
 from signfold.core.settings import FoldSettings
-from signfold.folds.build import SCHEMA, describe_fold, read_items, with_roles, with_validation
+from signfold.folds.build import balance_of, read_items, with_roles, with_validation, write_fold
 
 
 def pretrain_roles(clips: pd.DataFrame, settings: FoldSettings, seed: int) -> pd.Series:
@@ -61,6 +58,4 @@ def build_pretrain_split(items: Path, duplicates: Path, out: Path, settings: Fol
     roles = pretrain_roles(clips, settings, seed)
     if not (roles == "train").any():
         raise SignfoldError(f"{items}: no clip is in the train part of the official split; set folds.method: signers")
-    table = with_roles(rows, roles, read_metadata(items).get("settings", {}).get("balance", "none"))
-    metadata = {"version": versions.FOLDS, "fold": out.stem, "seed": seed, **describe_fold(table, settings)}
-    write_parquet(pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False), out, metadata)
+    write_fold(out, with_roles(rows, roles, balance_of(items)), settings, {"fold": out.stem, "seed": seed})

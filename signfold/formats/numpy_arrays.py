@@ -58,7 +58,7 @@ def clip(values: Any, size: Sequence[int], fps: float, order: str) -> Keypoints:
     fps
         Frames per second.
     order
-        Of 1629 values: `kaggle` or `holistic`.
+        Order of the parts where a frame has 1629 values: `kaggle` or `holistic`.
 
     Raises
     ------

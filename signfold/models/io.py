@@ -85,7 +85,7 @@ def model_bytes(state: Mapping[str, torch.Tensor], metadata: Mapping[str, Any]) 
     state
         Weights by name.
     metadata
-        As `load_model` returns them, `digest` included.
+        Metadata of the model, as `load_model` returns them, with the `digest` of the weights.
     """
     # One entry, because safetensors writes several in random order.
     text = json.dumps(dict(metadata), ensure_ascii=False, sort_keys=True)
@@ -142,7 +142,7 @@ def built(
     path
         Where the weights are from, for the error.
     state, metadata
-        As `read_model` returns them.
+        Weights by name, and the metadata, as `read_model` returns them.
 
     Raises
     ------

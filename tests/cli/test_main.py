@@ -151,6 +151,13 @@ def test_pack_without_a_final_network_says_how_to_train_it(tmp_path: Path) -> No
     assert "Traceback" not in said
 
 
+def test_serve_wants_a_model(tmp_path: Path) -> None:
+    (tmp_path / "a.signfold").write_text("no zip")
+    code, said = run("serve", str(tmp_path / "a.signfold"), "--no-browser")
+    assert code == 1
+    assert said.startswith(f"Error: {tmp_path}/a.signfold: ")
+
+
 @pytest.mark.parametrize(("command", "reason"), [("plan", "its keypoints are imported"), ("check", "one class only")])
 def test_plan_and_check_say_what_cannot_be(imported: Path, tmp_path: Path, command: str, reason: str) -> None:
     file = tmp_path / "mine.yaml"

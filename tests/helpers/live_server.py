@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,11 +45,10 @@ class Served:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         given = {"Host": self.host} | ({"Origin": f"http://{self.host}"} if body is not None else {}) | headers
         path = f"/{self.token if token is None else token}/{path}"
-        connection.request(method or ("GET" if body is None else "POST"), path, body, given)
-        answer = connection.getresponse()
-        found = answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-        connection.close()
-        return found
+        with closing(connection):
+            connection.request(method or ("GET" if body is None else "POST"), path, body, given)
+            answer = connection.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
 
     def live(self, token: str | None = None, origin: str | None = None, host: str | None = None) -> ClientConnection:
         """Open a live connection, as the page does."""

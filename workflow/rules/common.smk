@@ -47,8 +47,9 @@ explained(project.check_pretraining)()
 def introduce():
     """Say what the run is about, in the first input function: targets are not known while the Snakefile is read."""
     if workflow.is_main_process:  # jobs, which read the Snakefile too, are no news
-        # How often a job is tried: for it and all below it, since Snakemake tells each job that there are no retries.
-        os.environ.update(SIGNFOLD_TRIES=str(workflow.execution_settings.retries + 1))
+        if workflow.execution_settings:  # not for --rulegraph and --dag, which run nothing
+            # How often a job is tried: for it and all below it, since Snakemake tells each job that there are no retries.
+            os.environ.update(SIGNFOLD_TRIES=str(workflow.execution_settings.retries + 1))
         given, dag = workflow.config_settings.overwrite_config, workflow.dag_settings
         for line in introduction(project, given, dag.targets, dag.until):
             print(line, file=sys.stderr)

@@ -69,6 +69,8 @@ class Server:
                 return JSONResponse(await answer_to_clip(request.stream(), self._model, self._extractor))
             except TooLarge:
                 return JSONResponse({"reason": f"more than {MOST_CLIP_BYTES} bytes; cut it"}, 413)
+            except TimeoutError:
+                return JSONResponse({"reason": "the clip did not arrive in time; cut it"}, 408)
             except ClientDisconnect:
                 return Response(status_code=400)
 

@@ -10,7 +10,7 @@ MOST_MESSAGES = 90
 # A sign longer than this is ended, and so many frames of it are kept.
 MOST_SIGN_MS = 20_000.0
 MOST_SIGN_FRAMES = 1200
-# An uploaded clip: its size, how much of it is looked at, and how long that may take.
+# An uploaded clip: its size, how much of it is looked at, and how long it may take to arrive, and to be looked at.
 MOST_CLIP_BYTES = 64 * 1024 * 1024
 MOST_CLIP_SECONDS = 20.0
 MOST_UPLOAD_SECONDS = 120.0

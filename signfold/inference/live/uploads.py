@@ -39,15 +39,18 @@ async def answer_to_clip(content: AsyncIterator[bytes], model: Model, extractor:
     ------
     TooLarge
         If the file is larger than may be.
+    TimeoutError
+        If it has not arrived after `MOST_UPLOAD_SECONDS`.
     """
     # Without a name, it is gone when this process is, whatever ends it.
     with tempfile.TemporaryFile() as file:
         size = 0
-        async for piece in content:
-            size += len(piece)
-            if size > MOST_CLIP_BYTES:
-                raise TooLarge
-            file.write(piece)
+        async with asyncio.timeout(MOST_UPLOAD_SECONDS):
+            async for piece in content:
+                size += len(piece)
+                if size > MOST_CLIP_BYTES:
+                    raise TooLarge
+                file.write(piece)
         file.flush()
         found = await _extracted(Path(f"/proc/{os.getpid()}/fd/{file.fileno()}"), extractor)
     prediction = await asyncio.to_thread(model.answer, found)

@@ -41,6 +41,16 @@ def test_what_takes_too_long_is_given_up(bundle: Path, clip: Path, monkeypatch: 
     assert not [each for each in psutil.Process().children() if "signfold.keypoints.isolated" in each.cmdline()]
 
 
+def test_a_clip_that_does_not_arrive_is_given_up(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stalled() -> AsyncIterator[bytes]:
+        yield b"a part"
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(uploads, "MOST_UPLOAD_SECONDS", 0.01)
+    with pytest.raises(TimeoutError):
+        asyncio.run(uploads.answer_to_clip(stalled(), load(bundle), Holistic()))
+
+
 def test_too_many_bytes_are_refused_as_they_come(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "MOST_CLIP_BYTES", 10)
     with pytest.raises(uploads.TooLarge):
