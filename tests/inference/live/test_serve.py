@@ -141,7 +141,11 @@ def test_an_uploaded_clip_has_the_answer_of_the_file(served: Served, bundle: Pat
     answer = json.loads(body)
     expected = load(bundle).predict(clip)
     assert (status, answer["status"], answer["known"]) == (200, "ok", expected.known)
-    assert answer["signs"] == [vars(sign) for sign in expected.signs]
+    assert [each["gloss"] for each in answer["signs"]] == [sign.gloss for sign in expected.signs]
+    # Another thread, another place in memory: the same products may be summed in another order.
+    assert [each["probability"] for each in answer["signs"]] == pytest.approx(
+        [sign.probability for sign in expected.signs], abs=1e-6
+    )
     assert answer["signs"][0]["gloss"] == "yes"
     assert (answer["width"], answer["height"]) == SIZE
     assert len(answer["skeletons"]) == len(keypoints(7, 1))
