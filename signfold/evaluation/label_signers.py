@@ -65,8 +65,7 @@ def _seen_as(clips: pd.DataFrame, items: pd.DataFrame) -> str:
     names = items.drop_duplicates("class_id").set_index("class_id")
     glosses = names["gloss"].fillna(names["label"])
     wrong = clips[clips["class_id"] != clips["predicted"]]
-    counts = wrong.groupby(["class_id", "predicted"]).size().sort_values(ascending=False, kind="stable")
-    total = clips["class_id"].value_counts()
-    return "; ".join(
-        f"{glosses[own]} as {glosses[other]} ({n} of {total[own]})" for (own, other), n in counts.head(SEEN).items()
-    )
+    counts = wrong.groupby(["class_id", "predicted"]).size().sort_values(ascending=False, kind="stable").head(SEEN)
+    total = clips["class_id"].value_counts().to_dict()
+    rows = counts.reset_index(name="clips")[["class_id", "predicted", "clips"]].to_numpy().tolist()
+    return "; ".join(f"{glosses[own]} as {glosses[other]} ({count} of {total[own]})" for own, other, count in rows)

@@ -153,7 +153,7 @@ def test_signers_who_sign_otherwise_are_named_with_what_they_are_taken_for(tmp_p
     pd.DataFrame([row | {"seen_as": "hello as thanks (3 of 4)"}]).to_csv(root / "evaluation/label_signers.csv")
     said = built(root).words
     assert "1 signer may sign other words under their labels than everybody else" in said
-    assert f"<b>ann 7 2 {share(0.1)} {share(0.8)} hello as thanks (3 of 4)" in said
+    assert f"<b>ann 7 2 {share(0.1, 0)} {share(0.8, 0)} hello as thanks (3 of 4)" in said
     assert "<b>ann" not in (root / "report.html").read_text(encoding="utf-8")
 
 
