@@ -181,7 +181,9 @@ def test_other_endings_are_refused_before_anything_is_done(tmp_path: Path, name:
         check_ending(tmp_path / name)
 
 
-def test_a_place_that_takes_nothing_is_told_before_anything_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_that_takes_nothing_is_told_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without a cache, all clips would be looked at in vain."""
     clip, occupied = tmp_path / "a.mp4", tmp_path / "file"
     clip.write_text("1")
