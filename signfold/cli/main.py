@@ -86,12 +86,14 @@ def predict(
     """
     from dataclasses import replace
 
+    from signfold.core.files import check_writable
     from signfold.inference import predict as predicting
     from signfold.inference.inputs import find_inputs
     from signfold.inference.load import load
     from signfold.keypoints.cache import Cache
 
     predicting.check_ending(out)
+    check_writable(out)
     given = {key: value for key, value in reading.items() if value is not None}
     loaded = load(model) if threshold is None else replace(load(model), threshold=threshold)
     inputs = find_inputs(clips, replace(loaded.reading, **given))

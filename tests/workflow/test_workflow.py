@@ -278,8 +278,11 @@ def test_new_videos_are_predicted(done: Path) -> None:
 
 
 def test_the_final_network_trains_on_all_clips_and_the_report_says_what_to_expect(done: Path) -> None:
-    """On request alone; its bundle predicts what the rule does."""
+    """On request alone, by its target or by the configuration; its bundle predicts what the rule does."""
     assert "train_final" not in planned(done)
+    snakemake(done, "results/demo/models/final.done")
+    assert "tested on nobody" not in (done / REPORT).read_text()
+    assert "train_final" not in planned(done, "--config", "final=true"), "trained twice"
     (done / "new").mkdir()
     shutil.copy(videos(done)[0], done / "new" / "a clip.mp4")
     snakemake(done, REPORT, "results/demo/predicted.csv", "--config", "predict=new", "final=true")
