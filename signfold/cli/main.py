@@ -153,6 +153,22 @@ def compare(results_a: Path, results_b: Path) -> None:
     click.echo("\n".join(comparing.listing(comparing.compare(results_a, results_b), results_a, results_b)))
 
 
+@main.command()
+@click.argument("results", type=EXISTING, nargs=-1)
+@click.option("--md", is_flag=True, help="A table in Markdown.")
+def runs(results: tuple[Path, ...], md: bool) -> None:
+    """Show RESULTS in one table: settings that differ, top-1, difference to the first on the same clips, training time.
+
+    Without RESULTS, all folders in results/ that have an evaluation, by name.
+    """
+    from signfold.evaluation import runs as showing
+
+    found, left_out = [showing.read_run(each) for each in results], list[str]()
+    if not results:
+        found, left_out = showing.find_runs(Path("results"))
+    click.echo("\n".join([*showing.listing(found, md), *left_out]))
+
+
 @main.command("import")
 @click.argument("folder", type=EXISTING)
 @click.argument("results", type=PATH)

@@ -157,6 +157,8 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def resolved(config: Mapping[str, Any], command_line: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration with the command line over everything, a dataset's own settings too; checked.
 
+    With a `run`, `dataset` is that run's: the same dataset by the name `run_name`.
+
     Parameters
     ----------
     config
@@ -170,8 +172,7 @@ def resolved(config: Mapping[str, Any], command_line: Mapping[str, Any]) -> dict
         If a key or value is wrong.
     """
     given = typed(command_line)
-    result = merged(config, given)
-    check_config(result)
+    result = _with_run(merged(config, given))
     for key in ("cache", "predict"):
         result[key] = result[key] and os.path.expanduser(result[key])  # noqa: PTH111 -- stays a text
     settings = {key: value for key, value in given.items() if key in _SETTINGS}
@@ -179,6 +180,28 @@ def resolved(config: Mapping[str, Any], command_line: Mapping[str, Any]) -> dict
         if settings and "settings" in dataset:
             dataset["settings"] = merged(dataset["settings"], settings)
     return result
+
+
+def run_name(dataset: str, run: str | int | None) -> str:
+    """Return the name that a dataset's results have in a run, `DATASET-RUN`; without a run, the dataset's own."""
+    return dataset if run is None else f"{dataset}-{run}"
+
+
+def _with_run(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration, checked, with the configured dataset under its run's name as well, if it has one."""
+    check_config(config)
+    if config.get("run") is None:
+        return config
+    name = run_name(config["dataset"], config["run"])
+    if name in config["datasets"]:
+        raise SignfoldError(
+            f"run: {config['run']}: its results would lie in results/{name}, where those of datasets.{name} lie; "
+            "give the run another name"
+        )
+    again = deepcopy(config["datasets"][config["dataset"]])
+    config = config | {"dataset": name, "datasets": config["datasets"] | {name: again}}
+    check_config(config)
+    return config
 
 
 _SETTINGS = tuple(field.name for field in fields(Settings))

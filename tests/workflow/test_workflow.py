@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from signfold.core.files import read_metadata
+from signfold.evaluation.runs import compared, find_runs
 from signfold.report.planted import planted as planted_flaws
 from signfold.report.results import Results
 
@@ -167,6 +168,23 @@ def test_a_deleted_video_costs_no_extraction(done: Path) -> None:
 def test_a_changed_training_key_trains_again_and_extracts_nothing(done: Path) -> None:
     plan = planned(done, "--config", "training={epochs: 2}")
     assert plan == {"train": 3, "evaluate": 1, "figures": 1, "report": 1}
+
+
+def test_a_further_run_keeps_the_first_and_extracts_nothing(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, first = entries(done), (done / REPORT).read_bytes()
+    snakemake(done, "--config", "run=longer", "training={epochs: 2}")
+    assert entries(done) == before
+    assert (done / REPORT).read_bytes() == first
+    assert planned(done) == {}
+    again = "snakemake --cores all --config run=longer --configfile config.yaml -- results/demo-longer/report.html"
+    assert again in (done / "results/demo-longer/report.html").read_text(encoding="utf-8")
+    monkeypatch.chdir(done)
+    rows = compared(find_runs(Path("results"))[0])
+    assert [(row.run.results.name, row.settings) for row in rows] == [
+        ("demo", "training.epochs 1"),
+        ("demo-longer", "training.epochs 2"),
+    ]
+    assert re.fullmatch(r"[+-]\d.* \([+-]\d.* to [+-]\d.*\)", rows[1].difference)
 
 
 def test_a_changed_tensor_key_extracts_nothing(done: Path) -> None:
