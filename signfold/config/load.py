@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import os
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from signfold.config.schema import Config
 from signfold.config.yaml_file import read_yaml
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import Settings
+from signfold.core.text import did_you_mean
 
 HOME = Path(__file__).parent / "files"
 
@@ -123,8 +123,7 @@ def _class_in(hint: Any) -> type | None:
 
 
 def _nearest(key: str, known: Sequence[str]) -> str:
-    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return "unknown key; " + (f"did you mean `{nearest[0]}`?" if nearest else f"known keys: {', '.join(known)}")
+    return "unknown key; " + (did_you_mean(key, known, "`") or f"known keys: {', '.join(known)}")
 
 
 def _unknown_key(where: str, key: str, known: Sequence[str]) -> str:

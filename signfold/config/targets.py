@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection
 from pathlib import PurePosixPath
@@ -10,6 +9,7 @@ from pathlib import PurePosixPath
 from signfold.config.load import run_name
 from signfold.config.project import Project
 from signfold.core.errors import SignfoldError
+from signfold.core.text import did_you_mean
 
 # What is made of one shard or of the index, before there are folds.
 _BEFORE_FOLDS = {"videos", "keypoints", "tensors", "index.parquet", "index.excluded.csv", "items.parquet"}
@@ -53,8 +53,7 @@ def _check_dataset(project: Project, target: str, name: str) -> None:
             "`run` out"
         )
     if name not in known:
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are {', '.join(known)}"
+        hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
         raise SignfoldError(f"{target}: no dataset {name!r} in the configuration; {hint}")
 
 

@@ -29,7 +29,7 @@ from signfold.evaluation.label_signers import label_signers
 from signfold.evaluation.metrics import Scored, point, score
 from signfold.evaluation.pooling import Pool, check_cover, pool_folds
 from signfold.evaluation.protocol import Split, Training, protocol
-from signfold.folds.roles import COLUMNS
+from signfold.folds.roles import FOLD_SCHEMA
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ class _Run:
 def _read(inputs: Inputs, settings: EvaluationSettings) -> _Run:
     """Read the inputs and pool the predictions of each seed."""
     items = read_parquet(inputs.manifest, SCHEMA.names).to_pandas()
-    folds = {fold: read_parquet(path, COLUMNS).to_pandas() for fold, path in inputs.folds.items()}
+    folds = {fold: read_parquet(path, FOLD_SCHEMA.names).to_pandas() for fold, path in inputs.folds.items()}
     check_cover(folds, items, inputs.folds)
     pools = []
     for seed in range(1, inputs.seeds + 1):

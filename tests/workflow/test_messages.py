@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from small_workflow import SNAKEMAKE
 
 from signfold.core import files
 
-PROJECT = Path(__file__).parents[2]
-SNAKEMAKE = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--cores", "1"]
 MINE = "datasets: {mine: {preset: csv, root: videos}}\n"
 
 
@@ -30,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 def dry_run(folder: Path, *targets: str, config: str = "seed=0") -> tuple[int, list[str]]:
     """The status of a dry run, and what it prints to standard error."""
-    given = ["--configfile", "mine.yaml", "--config", config]
+    given = ["--cores", "1", "--configfile", "mine.yaml", "--config", config]
     command = [*SNAKEMAKE, *given, "-n", *(["--", *targets] if targets else [])]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
     return done.returncode, done.stderr.splitlines()
