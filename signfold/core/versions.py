@@ -19,8 +19,8 @@ TRAIN = 4
 # What each kind of network computes from its weights: those of another version are refused.
 NETWORK = {"aagcn": 1, "light": 2}
 BASELINES = 3
-EVALUATE = 8
-REPORT = 12
+EVALUATE = 9
+REPORT = 13
 PREDICT = 1
 
 

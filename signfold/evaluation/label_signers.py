@@ -1,21 +1,27 @@
 """Signers whose labels disagree with everybody else's: another dialect, another vocabulary, folders exchanged.
 
 One clip says little of its label, many of one signer say more. A signer's labels are compared with those of the other
-signers of the same classes, so that neither difficult classes nor a weak network name anyone.
+signers of the same classes, so that neither difficult classes nor a weak network name anyone. A signer who is believed
+as a whole may still have exchanged a few signs: `label_exchanges` finds these.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from signfold.evaluation.label_exchanges import exchanges
+from signfold.evaluation.tables import class_names
 
 # A signer is named whose labels get at most this share of the probability that others' labels get. Chosen by planted
 # signers (benchmarks/labels.py --signers).
 MOST_SHARE = 0.4
 # What is needed to say anything: clips of the signer, other signers of a class, probability of the others' labels.
 LEAST_CLIPS, LEAST_OTHERS, LEAST_EXPECTED = 3, 3, 0.2
-COLUMNS = ["signer", "clips", "classes", "given", "expected", "share", "seen_as"]
+COLUMNS = ["signer", "clips", "classes", "given", "expected", "share", "exchanged", "seen_as"]
 SEEN = 3
 
 
@@ -24,7 +30,7 @@ def label_signers(clips: pd.DataFrame, probabilities: NDArray[np.float32], items
 
     For each class of a signer: the mean probability of the label over the signer's clips, and the mean of the same over
     the other signers. Both are averaged over the signer's classes; a signer is named if the first is at most
-    `MOST_SHARE` of the second.
+    `MOST_SHARE` of the second, or if signs are exchanged.
 
     Parameters
     ----------
@@ -39,7 +45,8 @@ def label_signers(clips: pd.DataFrame, probabilities: NDArray[np.float32], items
     -------
     DataFrame
         signer; clips and classes, how many are compared; given and expected, the two probabilities; share, given /
-        expected; seen_as, what the labels are mostly taken for, such as `hello as goodbye (3 of 4)`.
+        expected; exchanged, signs whose clips look like the next one's, such as `hello → bye → hello`; seen_as, what
+        the labels are mostly taken for, such as `hello as goodbye (3 of 4)`.
     """
     given = clips["class_id"].to_numpy()
     own = probabilities[np.arange(len(given)), given]
@@ -52,18 +59,28 @@ def label_signers(clips: pd.DataFrame, probabilities: NDArray[np.float32], items
     found = pairs.groupby("signer").agg(
         clips=("clips", "sum"), classes=("class_id", "size"), given=("given", "mean"), expected=("expected", "mean")
     )
-    found = found[(found["clips"] >= LEAST_CLIPS) & (found["expected"] >= LEAST_EXPECTED)]
-    found["share"] = found["given"] / found["expected"]
-    found = found[found["share"] <= MOST_SHARE].sort_values("share", kind="stable").reset_index()
+    found["share"] = found["given"] / found["expected"].clip(lower=np.finfo(float).tiny)
+    found["exchanged"] = pd.Series(_exchanged(exchanges(clips, probabilities, pairs), items), dtype="object")
+    judged = (found["clips"] >= LEAST_CLIPS) & (found["expected"] >= LEAST_EXPECTED)
+    named = (judged & (found["share"] <= MOST_SHARE)) | found["exchanged"].notna()
+    found = found[named].sort_values("share", kind="stable").reset_index()
     taken_for = table.assign(predicted=probabilities.argmax(1))
     found["seen_as"] = [_seen_as(taken_for[taken_for["signer"] == signer], items) for signer in found["signer"]]
     return found.reindex(columns=COLUMNS)
 
 
+def _exchanged(found: Mapping[str, Sequence[Sequence[int]]], items: pd.DataFrame) -> dict[str, str]:
+    """Return the circles of each signer as text."""
+    glosses = class_names(items)["gloss"]
+    return {
+        signer: "; ".join(" → ".join(glosses[place] for place in [*circle, circle[0]]) for circle in circles)
+        for signer, circles in found.items()
+    }
+
+
 def _seen_as(clips: pd.DataFrame, items: pd.DataFrame) -> str:
     """Return what a signer's classes are mostly taken for, the most clips first: class_id and predicted, (N,) each."""
-    names = items.drop_duplicates("class_id").set_index("class_id")
-    glosses = names["gloss"].fillna(names["label"])
+    glosses = class_names(items)["gloss"]
     wrong = clips[clips["class_id"] != clips["predicted"]]
     counts = wrong.groupby(["class_id", "predicted"]).size().sort_values(ascending=False, kind="stable").head(SEEN)
     total = clips["class_id"].value_counts().to_dict()

@@ -190,7 +190,9 @@ class Results:
         text = {
             c: "str"
             for c in header
-            if c in _TEXT or c.endswith(("_label", "_gloss")) or c in ("mistaken_for", "method", "detail")
+            if c in _TEXT
+            or c.endswith(("_label", "_gloss"))
+            or c in ("mistaken_for", "method", "detail", "exchanged", "seen_as")
         }
         numbers = {column: [""] for column in header if column not in text}
         empty = {column: [""] for column in text}

@@ -53,7 +53,20 @@ def test_the_limit_is_a_share_of_what_others_get() -> None:
 
 
 def test_a_network_that_believes_nobody_names_nobody() -> None:
-    assert label_signers(*clips({**others(4, own=0.15), "ann": exchanged(0.01)}), ITEMS).empty
+    disbelieved = [(0, 2, 0.01), (0, 2, 0.01), (1, 2, 0.01), (1, 2, 0.01)]
+    assert label_signers(*clips({**others(4, own=0.15), "ann": disbelieved}), ITEMS).empty
+    assert len(label_signers(*clips({**others(4), "ann": disbelieved}), ITEMS)) == 1
+
+
+def test_who_is_believed_but_for_two_exchanged_signs_is_named_with_them() -> None:
+    ann = exchanged(0.02)[3:] + [(0, 1, 0.02)] * 2 + [(2, 2, 0.8)] * 20
+    found = label_signers(*clips({**others(4), "ann": ann * 2}), ITEMS)
+    assert found["exchanged"].tolist() == ["hello → goodbye → hello"]
+    assert label_signers(*clips({**others(4), "ann": exchanged()}), ITEMS)["exchanged"].tolist() == [
+        "hello → goodbye → hello"
+    ]
+    one_way = [(0, 1, 0.02)] * 2 + [(1, 1, 0.8)] * 2 + [(2, 2, 0.8)] * 2
+    assert label_signers(*clips({**others(4), "ann": one_way}), ITEMS).empty
 
 
 def test_a_difficult_sign_names_nobody() -> None:
