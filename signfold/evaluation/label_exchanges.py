@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 # How much more a circle's clips look like the exchanged sign than like their label, in units of how much other signers'
-# clips look like theirs, mean of the signs. Chosen by planted exchanges (benchmarks/labels.py --signers 8 --kind two).
-LEAST_GAIN = 0.6
+# clips look like theirs: mean of the signs, and each. Chosen by planted exchanges (benchmarks/labels.py --kind two).
+LEAST_GAIN, LEAST_EACH = 0.6, 0.2
 # Clips of a sign that are needed to say anything.
 LEAST_CLIPS = 2
 # What others' clips get is taken as at least this, and how much a clip looks like a sign as at most so many times that.
@@ -54,7 +54,8 @@ def exchanges(
         like = _looks_like(given, probabilities[rows[signer]][:, classes], classes)
         like = np.minimum(like / np.maximum(own["expected"].to_numpy(), _LEAST_EXPECTED), _MOST_LIKE)
         taken = linear_sum_assignment(-like * count[:, None])[1]
-        circles = [circle for circle in _circles(taken) if _gain(like, circle, taken) >= LEAST_GAIN]
+        gain = like[np.arange(len(taken)), taken] - np.diag(like)
+        circles = [circle for circle in _circles(taken) if _is_exchange(gain[circle])]
         if circles:
             found[str(signer)] = [classes[circle].tolist() for circle in circles]
     return found
@@ -70,16 +71,16 @@ def _looks_like(given: NDArray[np.int64], probabilities: NDArray[np.float32], cl
 
 
 def _circles(taken: NDArray[np.int64]) -> Iterator[list[int]]:
-    """Yield the circles of a permutation that have more than one place, each from its lowest."""
+    """Yield the circles of a permutation, each from its lowest place; what stays in its place is one by itself."""
     left = set(range(len(taken)))
     while left:
         circle = [min(left)]
         while (following := int(taken[circle[-1]])) != circle[0]:
             circle.append(following)
         left -= set(circle)
-        if len(circle) > 1:
-            yield circle
+        yield circle
 
 
-def _gain(like: Floats, circle: list[int], taken: NDArray[np.int64]) -> float:
-    return float((like[circle, taken[circle]] - like[circle, circle]).mean())
+def _is_exchange(gain: Floats) -> bool:
+    """Return whether the signs of a circle gain enough, together and each; a sign that stays gains nothing."""
+    return bool(gain.mean() >= LEAST_GAIN and gain.min() >= LEAST_EACH)

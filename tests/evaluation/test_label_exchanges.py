@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signfold.evaluation.label_exchanges import LEAST_GAIN, exchanges
+from signfold.evaluation.label_exchanges import LEAST_EACH, LEAST_GAIN, exchanges
 
 CLASSES = 6
 EXPECTED = 0.8
@@ -52,12 +52,36 @@ def test_one_clip_of_a_sign_says_nothing() -> None:
 
 
 def test_the_larger_classes_decide_which_exchange_it_is() -> None:
-    """Class 1 looks like 0 and like 2; 0 and 2 look like 1; 0 has more clips."""
+    """Class 1 looks like 0 and like 2; 0 and 2 look like 1; 2 has more clips."""
     clips, probabilities, pairs = looks({0: 1, 1: 0, 2: 1})
-    probabilities[2:4, 2] = probabilities[2:4, 0]
-    again = pd.concat([clips[:2], clips], ignore_index=True)
-    pairs.loc[0, "clips"] = 4
-    assert exchanges(again, np.concatenate([probabilities[:2], probabilities]), pairs) == {"ann": [[0, 1]]}
+    probabilities[2:4, 2] = probabilities[2:4, 0] = 0.45
+    more = pd.concat([clips, clips[4:]], ignore_index=True)
+    pairs.loc[2, "clips"] = 4
+    assert exchanges(more, np.concatenate([probabilities, probabilities[4:]]), pairs) == {"ann": [[1, 2]]}
+
+
+@pytest.mark.parametrize(("more", "found"), [(0.02, True), (-0.02, False)])
+def test_each_sign_must_look_like_the_other(more: float, found: bool) -> None:
+    clips, probabilities, pairs = looks({0: 1, 1: 0}, own=0.01, other=0.99)
+    probabilities[2:, 0] = 0.01 + EXPECTED * (LEAST_EACH + more)
+    assert bool(exchanges(clips, probabilities, pairs)) == found
+
+
+def test_one_strong_resemblance_is_no_exchange() -> None:
+    clips, probabilities, pairs = looks({0: 1, 1: 0}, own=0.01, other=0.81)
+    probabilities[2:, 0] = 0.17
+    assert exchanges(clips, probabilities, pairs) == {"ann": [[0, 1]]}
+    probabilities[:2, 1] = 0.71
+    assert exchanges(clips, probabilities, pairs) == {}
+
+
+def test_a_rare_sign_does_not_count_beyond_measure() -> None:
+    """Where others' clips hardly get their label, a small probability is many times theirs."""
+    clips, probabilities, pairs = looks({0: 1, 1: 0}, own=0.0, other=0.3)
+    pairs["expected"] = [0.8, 0.05]
+    assert exchanges(clips, probabilities, pairs) == {"ann": [[0, 1]]}
+    probabilities[2:, 0] = 0.0
+    assert exchanges(clips, probabilities, pairs) == {}
 
 
 def test_classes_that_cannot_be_judged_are_passed_over_and_other_signers_clips_too() -> None:

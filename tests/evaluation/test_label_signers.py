@@ -59,7 +59,7 @@ def test_a_network_that_believes_nobody_names_nobody() -> None:
 
 
 def test_who_is_believed_but_for_two_exchanged_signs_is_named_with_them() -> None:
-    ann = exchanged(0.02)[3:] + [(0, 1, 0.02)] * 2 + [(2, 2, 0.8)] * 20
+    ann = exchanged(0.02)[3:] + [(0, 1, 0.02)] * 2 + [(2, 2, 0.99)] * 20
     found = label_signers(*clips({**others(4), "ann": ann * 2}), ITEMS)
     assert found["exchanged"].tolist() == ["hello → goodbye → hello"]
     assert label_signers(*clips({**others(4), "ann": exchanged()}), ITEMS)["exchanged"].tolist() == [
