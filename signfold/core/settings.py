@@ -162,7 +162,7 @@ class FoldSettings:
 class ModelSettings:
     """The network: the section `model`."""
 
-    network: Literal["aagcn", "light"] = option(
+    network: Literal["aagcn", "light", "conv"] = option(
         "aagcn", "aagcn: as published. light: a third of the parameters and several times as fast (docs/training.md)."
     )
     width: Real = option(1.0, "Factor on the channels of all blocks; 1 is the published network.", gt=0, le=16)
