@@ -64,7 +64,7 @@ def test_an_attention_block_is_what_torch_has() -> None:
 def test_channel_attention_starts_near_a_half_and_keeps_signs() -> None:
     x = torch.randn(3, 5, 12)
     ratio = ChannelAttention()(x) / x
-    assert ((0 < ratio) & (ratio < 1)).all()
+    assert ((ratio > 0) & (ratio < 1)).all()
     torch.testing.assert_close(ratio, ratio[:, :1].expand_as(ratio))  # the same in all frames
 
 
