@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,3 +46,15 @@ def write_video() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def ffmpeg() -> Callable[..., None]:
+    """FFmpeg's command line: users need not have it, tests of rare formats do."""
+    if not shutil.which("ffmpeg") or not shutil.which("ffprobe"):
+        pytest.skip("no ffmpeg and ffprobe on this machine: apt-get install ffmpeg")
+
+    def run(*arguments: str | Path) -> None:
+        subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, arguments)], check=True)
+
+    return run

@@ -86,12 +86,14 @@ def predict(
     """
     from dataclasses import replace
 
+    from signfold.core.files import check_writable
     from signfold.inference import predict as predicting
     from signfold.inference.inputs import find_inputs
     from signfold.inference.load import load
     from signfold.keypoints.cache import Cache
 
     predicting.check_ending(out)
+    check_writable(out)
     given = {key: value for key, value in reading.items() if value is not None}
     loaded = load(model) if threshold is None else replace(load(model), threshold=threshold)
     inputs = find_inputs(clips, replace(loaded.reading, **given))
@@ -149,6 +151,22 @@ def compare(results_a: Path, results_b: Path) -> None:
     from signfold.evaluation import compare as comparing
 
     click.echo("\n".join(comparing.listing(comparing.compare(results_a, results_b), results_a, results_b)))
+
+
+@main.command()
+@click.argument("results", type=EXISTING, nargs=-1)
+@click.option("--md", is_flag=True, help="A table in Markdown.")
+def runs(results: tuple[Path, ...], md: bool) -> None:
+    """Show RESULTS in one table: settings that differ, top-1, difference to the first on the same clips, training time.
+
+    Without RESULTS, all folders in results/ that have an evaluation, by name.
+    """
+    from signfold.evaluation import runs as showing
+
+    found, left_out = [showing.read_run(each) for each in results], list[str]()
+    if not results:
+        found, left_out = showing.find_runs(Path("results"))
+    click.echo("\n".join([*showing.listing(found, md), *left_out]))
 
 
 @main.command("import")

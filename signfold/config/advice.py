@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from signfold.config.load import typed
+from signfold.config.load import run_name, typed
 from signfold.core.errors import SignfoldError
 
 
@@ -25,7 +25,7 @@ def check_dataset_is_named(given: Mapping[str, Any], config: Mapping[str, Any]) 
         If it would build another dataset, the demo.
     """
     own = list(given.get("datasets") or {})
-    if own and "dataset" not in given and config["dataset"] not in own:
+    if own and "dataset" not in given and config["dataset"] not in [run_name(each, config.get("run")) for each in own]:
         raise SignfoldError(
             f"dataset: not given, so that {config['dataset']!r} would be built, and not {' or '.join(map(repr, own))} "
             f"of your file; add the line `dataset: {own[0]}`"

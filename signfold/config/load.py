@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import os
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from signfold.config.schema import Config
 from signfold.config.yaml_file import read_yaml
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import Settings
+from signfold.core.text import did_you_mean
 
 HOME = Path(__file__).parent / "files"
 
@@ -123,8 +123,7 @@ def _class_in(hint: Any) -> type | None:
 
 
 def _nearest(key: str, known: Sequence[str]) -> str:
-    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return "unknown key; " + (f"did you mean `{nearest[0]}`?" if nearest else f"known keys: {', '.join(known)}")
+    return "unknown key; " + (did_you_mean(key, known, "`") or f"known keys: {', '.join(known)}")
 
 
 def _unknown_key(where: str, key: str, known: Sequence[str]) -> str:
@@ -157,6 +156,8 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def resolved(config: Mapping[str, Any], command_line: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration with the command line over everything, a dataset's own settings too; checked.
 
+    With a `run`, `dataset` is that run's: the same dataset by the name `run_name`.
+
     Parameters
     ----------
     config
@@ -170,8 +171,7 @@ def resolved(config: Mapping[str, Any], command_line: Mapping[str, Any]) -> dict
         If a key or value is wrong.
     """
     given = typed(command_line)
-    result = merged(config, given)
-    check_config(result)
+    result = _with_run(merged(config, given))
     for key in ("cache", "predict"):
         result[key] = result[key] and os.path.expanduser(result[key])  # noqa: PTH111 -- stays a text
     settings = {key: value for key, value in given.items() if key in _SETTINGS}
@@ -179,6 +179,28 @@ def resolved(config: Mapping[str, Any], command_line: Mapping[str, Any]) -> dict
         if settings and "settings" in dataset:
             dataset["settings"] = merged(dataset["settings"], settings)
     return result
+
+
+def run_name(dataset: str, run: str | int | None) -> str:
+    """Return the name that a dataset's results have in a run, `DATASET-RUN`; without a run, the dataset's own."""
+    return dataset if run is None else f"{dataset}-{run}"
+
+
+def _with_run(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration, checked, with the configured dataset under its run's name as well, if it has one."""
+    check_config(config)
+    if config.get("run") is None:
+        return config
+    name = run_name(config["dataset"], config["run"])
+    if name in config["datasets"]:
+        raise SignfoldError(
+            f"run: {config['run']}: its results would lie in results/{name}, where those of datasets.{name} lie; "
+            "give the run another name"
+        )
+    again = deepcopy(config["datasets"][config["dataset"]])
+    config = config | {"dataset": name, "datasets": config["datasets"] | {name: again}}
+    check_config(config)
+    return config
 
 
 _SETTINGS = tuple(field.name for field in fields(Settings))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from signfold.config.load import dataset_settings
 from signfold.core.errors import SignfoldError
 from signfold.core.settings import PretrainSettings
+from signfold.core.text import did_you_mean
 
 
 def initial_weights(settings: PretrainSettings, stream: str) -> str | None:
@@ -29,14 +29,7 @@ def initial_weights(settings: PretrainSettings, stream: str) -> str | None:
 
 
 def pretrain_settings(config: Mapping[str, Any], name: str) -> PretrainSettings:
-    """Return where a dataset's networks start from, checked as far as the configuration tells.
-
-    Parameters
-    ----------
-    config
-        The resolved configuration.
-    name
-        A key of `datasets`.
+    """Return where the networks of the dataset `name` start from, as far as the resolved configuration tells.
 
     Raises
     ------
@@ -65,8 +58,7 @@ def _check_source(config: Mapping[str, Any], name: str, source: str) -> None:
     if source == name:
         raise SignfoldError(f"pretrain.dataset: {name} cannot be pre-trained on itself; name another dataset, or null")
     if source not in config["datasets"]:
-        nearest = difflib.get_close_matches(source, config["datasets"], n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(config['datasets'])}"
+        hint = did_you_mean(source, config["datasets"]) or f"known are {', '.join(config['datasets'])}"
         raise SignfoldError(f"pretrain.dataset: no dataset {source!r} under `datasets`; {hint}")
 
 

@@ -21,6 +21,10 @@ def _text_keys(given: Any) -> Any:
     return {str(key): value for key, value in given.items()} if isinstance(given, dict) else given
 
 
+def _text(given: Any) -> Any:
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+
+
 def _listed(given: Any) -> Any:
     return [given] if isinstance(given, dict) else given
 
@@ -115,6 +119,11 @@ class Config(Settings):
     """The whole configuration."""
 
     dataset: str = option("demo", "Dataset that is built where no target is named.")
+    run: Annotated[Name | None, BeforeValidator(_text)] = option(
+        None,
+        "Name of a further run of that dataset, such as letters: its results go to results/DATASET-letters, and what "
+        "is extracted comes from the cache.",
+    )
     datasets: Annotated[dict[Name, DatasetSource], Field(min_length=1)] = Field(default_factory=dict)
     cache: Text = option(
         "results/cache", "Folder of extracted videos, by content; deleting it is safe, and projects can share it."

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection
 from pathlib import PurePosixPath
 
+from signfold.config.load import run_name
 from signfold.config.project import Project
 from signfold.core.errors import SignfoldError
+from signfold.core.text import did_you_mean
 
 # What is made of one shard or of the index, before there are folds.
 _BEFORE_FOLDS = {"videos", "keypoints", "tensors", "index.parquet", "index.excluded.csv", "items.parquet"}
@@ -29,7 +30,7 @@ def wanted(project: Project, targets: Collection[str]) -> dict[str, bool]:
     Raises
     ------
     SignfoldError
-        If a target names a dataset or a fold that is not there.
+        If a target names a dataset or a fold that is not there, or one of the dataset whose further run this is.
     """
     found: dict[str, bool] = {}
     for target in targets:
@@ -45,10 +46,14 @@ def wanted(project: Project, targets: Collection[str]) -> dict[str, bool]:
 
 
 def _check_dataset(project: Project, target: str, name: str) -> None:
-    known = list(project.config["datasets"])
+    known, run, built = list(project.config["datasets"]), project.config.get("run"), project.config["dataset"]
+    if run is not None and run_name(name, run) == built:
+        raise SignfoldError(
+            f"{target}: with run: {run} the results of {name} are in results/{built}; name a file there, or leave "
+            "`run` out"
+        )
     if name not in known:
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are {', '.join(known)}"
+        hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
         raise SignfoldError(f"{target}: no dataset {name!r} in the configuration; {hint}")
 
 

@@ -43,13 +43,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         If nothing can be written there, or the disk is full before all is written.
     """
     path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise refused(path, error) from None
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _temporary(path)
     try:
         yield temporary
         umask = os.umask(0)
@@ -64,6 +58,28 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         raise refused(path, cause) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: str | Path) -> None:
+    """Check that a file can be written, before the work that it is for. Its folder is made if need be.
+
+    Raises
+    ------
+    SignfoldError
+        If nothing can be written there.
+    """
+    _temporary(Path(path)).unlink()
+
+
+def _temporary(path: Path) -> Path:
+    """Make an empty file beside `path`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise refused(path, error) from None
+    os.close(handle)
+    return Path(name)
 
 
 def _refusal(error: Exception, temporary: Path) -> OSError | None:

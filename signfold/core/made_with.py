@@ -7,11 +7,12 @@ themselves know better.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from signfold.core.errors import SignfoldError
+from signfold.core.results import ResultsFolder
 
 # Key of a shard's list of videos: the SHA-256 of the file with their frames. Tensors keep that of their keypoints.
 FRAMES_SHA256 = "frames_sha256"
@@ -40,6 +41,24 @@ def stated(stage: str, metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]
         return settings
     found = {stage: settings}
     return found | {"keypoints": metadata.get("keypoints") or {}} if stage == "tensors" else found
+
+
+def stated_in(folder: ResultsFolder) -> Iterator[tuple[Path, str, dict[str, Any]]]:
+    """Yield what a last run's files were made with: file, section of the configuration, options."""
+    # Here, because the Snakefile imports this module in every job, and `files` loads PyArrow.
+    from signfold.core.files import read_json, read_metadata
+
+    root = folder.root
+    tables = [(file, "keypoints") for file in folder.shard_files("keypoints", ".videos.parquet")]
+    tables += [(file, "tensors") for file in folder.shard_files("tensors", ".parquet")]
+    tables += [(root / "manifest.parquet", "manifest")]
+    tables += [(root / "folds" / f"{name}.parquet", "folds") for name in folder.folds]
+    made = [(file, stage, read_metadata(file)) for file, stage in tables if file.exists()]
+    networks = [own / "metrics.json" for number in range(1, folder.seeds + 1) for own in folder.models(number)]
+    made += [(file.parents[1], "models", read_json(file)) for file in networks if file.exists()]
+    for file, stage, metadata in made:
+        for section, options in stated(stage, metadata).items():
+            yield file, section, options
 
 
 def differences(made: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -69,7 +69,7 @@ class ResultsFolder:
             The file below the folder that makes it.
         """
         command = f"snakemake --cores all {self.root / target}"
-        return SignfoldError(f"{what}; run `{command}` first, with the --configfile of that run if it had one")
+        return SignfoldError(f"{what}; run `{command}` first, with that run's --configfile and --config, if any")
 
     @property
     def metrics(self) -> dict[str, Any] | None:

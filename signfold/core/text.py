@@ -1,6 +1,9 @@
-"""Numbers and durations as people write them."""
+"""Numbers, durations and suggestions as people write them."""
 
 from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -18,3 +21,9 @@ def duration(seconds: float) -> str:
     else:
         parts = [(minutes, "min"), (rest if minutes < 10 else 0, "s")]
     return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
+
+
+def did_you_mean(name: str, known: Iterable[str], quote: str = "'") -> str:
+    """Return "did you mean 'demo'?" for the known name that is most like another, or "" where none is like it."""
+    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"did you mean {quote}{nearest[0]}{quote}?" if nearest else ""

@@ -19,8 +19,8 @@ TRAIN = 4
 # What each kind of network computes from its weights: those of another version are refused.
 NETWORK = {"aagcn": 1, "light": 2, "conv": 1}
 BASELINES = 3
-EVALUATE = 7
-REPORT = 11
+EVALUATE = 8
+REPORT = 12
 PREDICT = 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import json
 import os
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from signfold.core.errors import SignfoldError
+from signfold.core.text import did_you_mean
 from signfold.dataset.spelling import clean
 
 FIELDS = ("label", "gloss", "signer", "split")
@@ -202,8 +202,8 @@ def _place(file: Path, header: Sequence[str], column: str | int) -> int:
     place = _named(header, column)
     if place is None:
         listed = ", ".join(map(repr, header)) or "nothing: the file is empty"
-        nearest = difflib.get_close_matches(column, header, n=1, cutoff=0.5)
-        asked = f": did you mean {nearest[0]!r}?" if nearest else "."
+        hint = did_you_mean(column, header)
+        asked = f": {hint}" if hint else "."
         raise SignfoldError(
             f"{file}: no column {column!r}; found {listed}{asked} Rename the column, or name it in the dataset's "
             "`labels` or `glosses`"

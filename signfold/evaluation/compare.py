@@ -14,6 +14,14 @@ from signfold.core.results import ResultsFolder
 from signfold.evaluation.intervals import GroupIntervals, Interval
 
 
+class Incomparable(SignfoldError):
+    """Two results that say nothing of each other; `reason` says why in a few words."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class Comparison:
     """What two results say of the clips that both tested.
@@ -60,21 +68,23 @@ def compare(results_a: Path, results_b: Path) -> Comparison:
     Raises
     ------
     SignfoldError
-        If one is not evaluated, they share no clip, or call the same clip by different labels.
+        If one is not evaluated; `Incomparable`, if they share no clip or call the same clip by different labels.
     """
     a, b = _predictions(results_a), _predictions(results_b)
     both = a.merge(b, on="sample_id", suffixes=("_a", "_b"))
     if both.empty:
-        raise SignfoldError(
+        raise Incomparable(
+            "no common clips",
             f"{results_a} and {results_b} share no tested clip by sample_id, such as {a['sample_id'].iloc[0]!r} "
-            f"and {b['sample_id'].iloc[0]!r}; only results on the same dataset can be compared"
+            f"and {b['sample_id'].iloc[0]!r}; only results on the same dataset can be compared",
         )
     other = both[both["label_a"] != both["label_b"]]
     if len(other):
         row = other.iloc[0]
-        raise SignfoldError(
+        raise Incomparable(
+            "other labels",
             f"{len(other)} clips have different labels, such as {row['sample_id']!r}: {row['label_a']!r} in "
-            f"{results_a}, {row['label_b']!r} in {results_b}; evaluate both with the same labels"
+            f"{results_a}, {row['label_b']!r} in {results_b}; evaluate both with the same labels",
         )
     clips = both[["sample_id", "signer_a", "label_a", "gloss_a", "right_a", "right_b"]]
     clips = clips.rename(columns={f"{name}_a": name for name in ("signer", "label", "gloss")})

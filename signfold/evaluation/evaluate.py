@@ -25,10 +25,11 @@ from signfold.evaluation.ceiling import ceiling
 from signfold.evaluation.coverage import KEPT, coverage_table, default_threshold
 from signfold.evaluation.intervals import GroupIntervals
 from signfold.evaluation.label_errors import label_errors
+from signfold.evaluation.label_signers import label_signers
 from signfold.evaluation.metrics import Scored, point, score
 from signfold.evaluation.pooling import Pool, check_cover, pool_folds
 from signfold.evaluation.protocol import Split, Training, protocol
-from signfold.folds.roles import COLUMNS
+from signfold.folds.roles import FOLD_SCHEMA
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def evaluate(inputs: Inputs, out: Path, settings: EvaluationSettings) -> None:
         What to read.
     out
         Folder of metrics.json, predictions.parquet, per_signer.csv, per_class.csv, per_fold.csv, confusions.csv,
-        calibration.csv, coverage.csv, streams.csv, baselines.csv and label_audit.csv.
+        calibration.csv, coverage.csv, streams.csv, baselines.csv, label_audit.csv and label_signers.csv.
     settings
         Options of the section `evaluation`.
 
@@ -131,7 +132,7 @@ class _Run:
 def _read(inputs: Inputs, settings: EvaluationSettings) -> _Run:
     """Read the inputs and pool the predictions of each seed."""
     items = read_parquet(inputs.manifest, SCHEMA.names).to_pandas()
-    folds = {fold: read_parquet(path, COLUMNS).to_pandas() for fold, path in inputs.folds.items()}
+    folds = {fold: read_parquet(path, FOLD_SCHEMA.names).to_pandas() for fold, path in inputs.folds.items()}
     check_cover(folds, items, inputs.folds)
     pools = []
     for seed in range(1, inputs.seeds + 1):
@@ -155,6 +156,7 @@ def _tables(run: _Run) -> dict[str, pd.DataFrame]:
         "coverage": coverage_table(scored.confidence, scored.right),
         "streams": tables.streams(_ways(run.pools), run.intervals),
         "label_audit": label_errors(clips, run.pool.scores, run.items),
+        "label_signers": label_signers(clips, run.pool.scores, run.items),
         "baselines": comparison.with_network(run.inputs.baselines, clips, right, run.intervals),
     }
 
@@ -218,6 +220,7 @@ def _comparisons(run: _Run, broken_down: Mapping[str, pd.DataFrame]) -> dict[str
         "baseline": comparison.best(broken_down["baselines"]),
         "shuffled": read_json(run.inputs.shuffled),
         "suspicious_labels": len(broken_down["label_audit"]),
+        "suspicious_signers": broken_down["label_signers"]["signer"].tolist(),
         "spread": tables.spread(broken_down["per_fold"], broken_down["per_signer"]),
         "per_fold": json.loads(broken_down["per_fold"].to_json(orient="records")),
     }

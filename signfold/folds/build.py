@@ -24,24 +24,10 @@ from signfold.core.results import ROLES
 from signfold.core.settings import FoldSettings
 from signfold.dataset.manifest import ITEMS_SCHEMA, class_weights
 from signfold.folds.duplicates import assign_takes
+from signfold.folds.roles import FOLD_SCHEMA
 from signfold.folds.stratify import assign_groups
 from signfold.folds.validation import choose_validation
 
-SCHEMA = pa.schema(
-    [
-        ("sample_id", pa.string()),
-        ("source_id", pa.string()),
-        ("copy", pa.int32()),
-        ("class_id", pa.int32()),
-        ("label", pa.string()),
-        ("signer", pa.string()),
-        ("sha256", pa.string()),
-        ("shard", pa.string()),
-        ("row", pa.int32()),
-        ("weight", pa.float32()),
-        ("role", pa.string()),
-    ]
-)
 # Of a take that has several roles, the first of these counts: what is tested is learnt nowhere, and what validates is
 # never taken from training.
 PRECEDENCE = ("test", "train", "val", "none")
@@ -209,10 +195,8 @@ def build_fold(items: Path, duplicates: Path, out: Path, plan: FoldPlan) -> None
 
     Parameters
     ----------
-    items
-        `items.parquet`.
-    duplicates
-        `duplicates.parquet`, the pairs of clips that show one take.
+    items, duplicates
+        `items.parquet` and `duplicates.parquet`, the pairs of clips that show one take.
     out
         `folds/{fold}.parquet`: the rows of `items`, in their order, each with a role.
     plan
@@ -255,7 +239,7 @@ def write_fold(out: Path, table: pd.DataFrame, settings: FoldSettings, about: Ma
     """
     facts = describe_fold(table, settings)
     metadata = {"version": versions.FOLDS, **about, **facts}
-    write_parquet(pa.Table.from_pandas(table, schema=SCHEMA, preserve_index=False), out, metadata)
+    write_parquet(pa.Table.from_pandas(table, schema=FOLD_SCHEMA, preserve_index=False), out, metadata)
     return facts
 
 

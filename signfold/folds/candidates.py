@@ -75,16 +75,16 @@ def has_window(track: Floats) -> bool:
 def windows(track: Floats) -> tuple[Integers, Floats]:
     """Return the starts (N,) of a track's windows without a gap, and their vectors (N, D)."""
     body = track[:, BODY]
-    starts = np.arange(max(0, len(body) - WINDOW + 1))
+    starts = np.arange(len(body) - WINDOW + 1)
     cut = body[starts[:, None] + np.arange(WINDOW)]
     whole = ~np.isnan(cut).any(axis=(1, 2, 3))
     return starts[whole], unit_size(cut[whole])
 
 
-def principal_components(vectors: Sequence[Floats], seed: int = 0) -> tuple[Floats, Floats]:
+def principal_components(vectors: Sequence[Floats]) -> tuple[Floats, Floats]:
     """Return the mean (D,) of some of the vectors, given in groups (N, D), and their principal components (D, C)."""
     seen: list[Floats] = []
-    for number in np.random.default_rng(seed).permutation(len(vectors)):
+    for number in np.random.default_rng(0).permutation(len(vectors)):
         seen.append(vectors[number])
         if sum(map(len, seen)) > SAMPLED:
             break

@@ -15,10 +15,8 @@ def build_final_split(items: Path, duplicates: Path, out: Path, settings: FoldSe
 
     Parameters
     ----------
-    items
-        `items.parquet`.
-    duplicates
-        `duplicates.parquet`, the pairs of clips that show one take.
+    items, duplicates
+        `items.parquet` and `duplicates.parquet`.
     out
         `models/final/all.parquet`, in the format of a fold's file.
     settings

@@ -19,7 +19,7 @@ from signfold.core.errors import SignfoldError
 from signfold.core.files import read_metadata, read_parquet, write_json
 from signfold.core.results import ROLES
 from signfold.dataset import spelling
-from signfold.folds.roles import COLUMNS, other_version, signers_may_share
+from signfold.folds.roles import FOLD_SCHEMA, other_version, signers_may_share
 
 SHOWN = 5  # leaking items that a message names
 
@@ -182,7 +182,7 @@ def audit_folds(fold_files: Sequence[Path], out_json: Path, duplicates: Path | N
     named = ["sample_id", "other_id", "distance"]
     pairs = read_parquet(duplicates, named).to_pandas() if duplicates else pd.DataFrame(columns=named)
     folds = [
-        AuditedFold(path.stem, read_parquet(path, COLUMNS).to_pandas(), read_metadata(path), pairs)
+        AuditedFold(path.stem, read_parquet(path, FOLD_SCHEMA.names).to_pandas(), read_metadata(path), pairs)
         for path in fold_files
     ]
     findings = [f"{fold.name}: {finding}" for fold in folds for check in CHECKS for finding in check(fold)]

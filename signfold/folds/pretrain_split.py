@@ -38,10 +38,8 @@ def build_pretrain_split(items: Path, duplicates: Path, out: Path, settings: Fol
 
     Parameters
     ----------
-    items
-        `items.parquet`.
-    duplicates
-        `duplicates.parquet`, the pairs of clips that show one take.
+    items, duplicates
+        `items.parquet` and `duplicates.parquet`.
     out
         `pretrain/all.parquet`, in the format of a fold's file.
     settings

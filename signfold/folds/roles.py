@@ -16,10 +16,20 @@ from signfold.core import files, versions
 from signfold.core.errors import SignfoldError
 from signfold.core.results import ROLES
 
-# What is read of a fold's file.
-COLUMNS = (
-    *("sample_id", "source_id", "copy", "class_id", "label", "signer"),
-    *("sha256", "shard", "row", "weight", "role"),
+FOLD_SCHEMA = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("source_id", pa.string()),
+        ("copy", pa.int32()),
+        ("class_id", pa.int32()),
+        ("label", pa.string()),
+        ("signer", pa.string()),
+        ("sha256", pa.string()),
+        ("shard", pa.string()),
+        ("row", pa.int32()),
+        ("weight", pa.float32()),
+        ("role", pa.string()),
+    ]
 )
 
 
@@ -67,7 +77,7 @@ def read_fold(path: Path, audit: Path | None) -> Fold:
         is in two roles, if class ids are not 0..K-1, or if there is nothing to train on or to test on.
     """
     report = {} if audit is None else _read_audit(audit)
-    table, metadata = files.read_parquet(path, COLUMNS), files.read_metadata(path)
+    table, metadata = files.read_parquet(path, FOLD_SCHEMA.names), files.read_metadata(path)
     if found := other_version(metadata):
         raise SignfoldError(f"{path}: {found}. Delete the file and run again")
     roles = {role: _samples(table, role) for role in ROLES}

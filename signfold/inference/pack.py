@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from signfold.core.errors import SignfoldError
+from signfold.core.files import check_writable
 from signfold.core.results import ResultsFolder
 from signfold.inference.bundle import write_bundle
 from signfold.inference.from_results import load_results
@@ -39,6 +40,7 @@ def pack(results: Path, out: Path, ensemble: bool = False, onnx: bool = False) -
     card = results / "model_card.md"
     if not card.is_file():
         raise folder.missing(f"{card}: no such file, and a bundle travels with its card")
+    check_writable(out)
     for_others = {}
     if onnx:
         from signfold.inference.onnx import exported

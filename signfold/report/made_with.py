@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from signfold.core.files import read_metadata
-from signfold.core.made_with import FRAMES_SHA256, differences, stated
+from signfold.core.made_with import FRAMES_SHA256, differences, stated_in
 from signfold.report.results import Results
 
 
@@ -52,23 +52,10 @@ def made_with(results: Results, config: Mapping[str, Any]) -> tuple[dict[str, An
 
 def _stated(results: Results) -> Iterator[tuple[Path, str, dict[str, Any]]]:
     """Yield what the files say: file, section of the configuration, options."""
-    for file, stage, metadata in _files(results):
-        for section, options in stated(stage, metadata).items():
-            yield file, section, options
+    yield from stated_in(results.folder)
     if results.summary:
         confidence = {"confidence": results.summary["interval"]["confidence"]}
         yield results.root / "evaluation" / "metrics.json", "evaluation", confidence
-
-
-def _files(results: Results) -> Iterator[tuple[Path, str, Mapping[str, Any]]]:
-    """Yield the files that say what they were made with: file, stage, metadata."""
-    root, folder = results.root, results.folder
-    files = [(file, "keypoints") for file in folder.shard_files("keypoints", ".videos.parquet")]
-    files += [(file, "tensors") for file in folder.shard_files("tensors", ".parquet")]
-    files += [(root / "manifest.parquet", "manifest")]
-    files += [(root / "folds" / f"{name}.parquet", "folds") for name in results.folds]
-    yield from ((file, stage, read_metadata(file)) for file, stage in files if file.exists())
-    yield from ((root / "models" / model["fold"] / model["stream"], "models", model) for model in results.models)
 
 
 def replaced(results: Results) -> list[Path]:

@@ -14,6 +14,7 @@ import yaml
 
 from signfold.core.results import ROLES, fold_order
 from signfold.dataset import spelling
+from signfold.evaluation.label_signers import MOST_SHARE
 from signfold.evaluation.metrics import TOP
 from signfold.report import plots, sheets, skeletons
 from signfold.report.quality import quality as quality
@@ -208,7 +209,7 @@ def baselines(results: Results) -> Section:
 
 
 def labels(results: Results) -> Section:
-    """Return the clips whose label is most probably wrong, the first as pictures."""
+    """Return the clips whose label is most probably wrong, the first as pictures, and signers who sign otherwise."""
     if not results.summary:
         return {}
     table = results.evaluation("label_audit")
@@ -220,6 +221,8 @@ def labels(results: Results) -> Section:
     by_id = {row["sample_id"]: row for row in rows}
     known = not results.summary["signers_shared"] and results.summary["signers"] is not None
     found = {"rows": rows, "total": len(table), "sheets": drawn, "by_id": by_id}
+    signers = results.evaluation("label_signers").to_dict("records")
+    found |= {"signers": signers, "most_share": MOST_SHARE}
     return found | {"known": known, "root": str(results.root)}
 
 

@@ -113,6 +113,14 @@ def test_compare_of_results_with_themselves_finds_no_difference(tmp_path: Path) 
     assert "+0.0" in said
 
 
+def test_runs_shows_two_results_in_one_table(tmp_path: Path) -> None:
+    one, two = str(evaluated(tmp_path / "one")), str(evaluated(tmp_path / "two"))
+    code, said = run("runs", one, two)
+    assert code == 0, said
+    assert [line.split()[0] for line in said.splitlines()[:3]] == ["run", one, two]
+    assert run("runs", "--md", one, two)[1].startswith("| run | clips | top-1 |")
+
+
 def test_predict_without_networks_says_so(imported: Path, tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"video")
     code, said = run("predict", str(imported), str(tmp_path / "a.mp4"), "-o", str(tmp_path / "p.csv"))

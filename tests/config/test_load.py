@@ -91,6 +91,34 @@ def test_the_command_line_counts_most_then_the_datasets_own_settings() -> None:
     assert dataset_settings(given, "mine").training.epochs == dataset_settings(given, "demo").training.epochs == 2
 
 
+@pytest.mark.parametrize(("run", "name"), [("letters", "mine-letters"), (2, "mine-2")])
+def test_a_further_run_is_the_same_dataset_under_its_own_name(run: str | int, name: str) -> None:
+    own = {"root": "x", "settings": {"training": {"epochs": 7}}}
+    given = merged(default(), {"dataset": "mine", "datasets": {"mine": own}, "run": run})
+    config = resolved(given, {"training": {"epochs": "2"}})
+    assert config["dataset"] == name
+    assert list(config["datasets"]) == ["demo", "mine", name]
+    assert config["datasets"][name] == config["datasets"]["mine"]
+    assert dataset_settings(config, name).training.epochs == 2
+    assert resolved(given | {"run": None}, {})["dataset"] == "mine"
+    assert resolved(given | {"run": None}, {"run": str(run)})["dataset"] == name
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"run": "2", "datasets": {"demo-2": {"root": "x"}}}, "run: 2: its results would lie in results/demo-2, where"),
+        ({"run": "a/b"}, "run: found 'a/b'; "),
+        ({"run": True}, "run: found True; "),
+        ({"run": "x" * 96}, "the name 'demo-xx"),
+        ({"run": "2", "cache": "results/demo-2/cache"}, r"datasets\.demo-2: its results would lie in results/demo-2"),
+    ],
+)
+def test_a_run_needs_a_folder_of_its_own(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SignfoldError, match=message):
+        resolved(merged(default(), changes), {})
+
+
 def test_settings_that_do_not_go_together_are_an_error_of_their_dataset() -> None:
     base = merged(default(), {"tensors": {"layout": "hand_21"}})
     base["datasets"]["mine"] = {"root": "x", "settings": {"tensors": {"mirror_left_handed": False}}}

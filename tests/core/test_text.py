@@ -1,6 +1,6 @@
 import pytest
 
-from signfold.core.text import counted, duration
+from signfold.core.text import counted, did_you_mean, duration
 
 
 def test_a_number_agrees_with_its_noun() -> None:
@@ -25,3 +25,9 @@ def test_a_number_agrees_with_its_noun() -> None:
 )
 def test_durations_are_rounded_to_what_matters(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+def test_the_nearest_known_name_is_suggested_where_one_is_near() -> None:
+    assert did_you_mean("dmo", ["demo", "domino", "mine"]) == "did you mean 'demo'?"
+    assert did_you_mean("epoch", {"epochs": 3}, "`") == "did you mean `epochs`?"
+    assert did_you_mean("xyz", ["demo", "mine"]) == ""

@@ -11,7 +11,7 @@ from training_data import Example, example, write_fold
 
 from signfold.core import files
 from signfold.evaluation import baselines
-from signfold.evaluation.features import without_copies
+from signfold.evaluation.features import WARPED, subset, without_copies
 from signfold.folds.roles import read_fold
 from signfold.tensors.shards import Shards
 
@@ -69,6 +69,21 @@ def test_the_nearest_is_found_however_the_sign_is_timed(made: Example) -> None:
             array[row] = np.sin(np.pi * (k + 1) * (np.linspace(0, 1, array.shape[2]) - late))[None, :, None]
     found = baselines.nearest_neighbour(Shards(made.tensors), train, test)
     np.testing.assert_array_equal(found, test.class_id)
+
+
+@pytest.mark.parametrize(("late", "nearest"), [(4, "early"), (5, "still")])
+def test_warping_shifts_by_four_moments_at_most(
+    made: Example, monkeypatch: pytest.MonkeyPatch, late: int, nearest: str
+) -> None:
+    fold = read_fold(made.fold, made.audit)
+    train, test = fold.roles["train"], subset(fold.roles["test"], np.array([0]))
+    early, still = (int(np.flatnonzero(train.class_id == number)[0]) for number in (0, 1))
+    train = subset(train, np.array([early, still]))
+    moments = np.zeros((3, WARPED, 1))
+    moments[0, 5] = moments[2, 5 + late] = 1
+    monkeypatch.setattr(baselines, "hand_series", lambda _, asked: moments[2:] if asked is test else moments[:2])
+    found = baselines.nearest_neighbour(Shards(made.tensors), train, test)
+    assert found.tolist() == [{"early": 0, "still": 1}[nearest]]
 
 
 def test_copies_count_once(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ def test_tables_agree_with_the_pool(results: tuple[Path, dict]) -> None:
         "coverage",
         "streams",
         "label_audit",
+        "label_signers",
         "baselines",
     }
     right = round(summary["top1"]["value"] * summary["clips"])

@@ -120,6 +120,11 @@ class TestSigners:
         with pytest.raises(SignfoldError, match=r"4 folds.*only 3 groups \(signer signer0.*set folds\.k: 3"):
             build_fold(*items, tmp_path / "x.parquet", plan)
 
+    def test_a_list_of_ten_groups_is_whole(self, tmp_path):
+        plan = FoldPlan("fold-1", tuple(f"fold-{n}" for n in range(1, 13)), FoldSettings(), 0)
+        with pytest.raises(SignfoldError, match=r"signer signer8, signer signer9\)"):
+            build_fold(*write_items(tmp_path, people(10)), tmp_path / "x.parquet", plan)
+
     def test_long_lists_of_groups_are_cut(self, tmp_path):
         plan = FoldPlan("fold-1", tuple(f"fold-{n}" for n in range(1, 13)), FoldSettings(), 0)
         with pytest.raises(SignfoldError) as error:
@@ -143,7 +148,8 @@ class TestContents:
         for name, fold in found.items():
             assert_apart(fold, "sha256")
             assert "none" not in roles(fold).values()
-            assert read_metadata(tmp_path / f"{name}.parquet")["group"] == "sample"
+            found = read_metadata(tmp_path / f"{name}.parquet")
+            assert (found["group"], found["val_group"]) == ("sample", "sample")
 
     def test_a_few_unknown_signers_do_not_mix_the_known_ones(self, tmp_path, caplog):
         for name, fold in run(tmp_path, [*people(), clip("x", "1", None), clip("y", "2", None)], k=3).items():
@@ -195,7 +201,9 @@ class TestTakes:
 class TestCopies:
     def test_copies_train_with_their_source_or_not_at_all(self, tmp_path):
         copies = [clip(f"{signer}-0-0", "0", f"signer{signer}", copy=n) for signer in range(6) for n in (1, 2)]
-        for fold in run(tmp_path, [*people(), *copies], k=3).values():
+        for name, fold in run(tmp_path, [*people(), *copies], k=3).items():
+            used = 2 * len(in_role(fold, "train", "signer"))
+            assert read_metadata(tmp_path / f"{name}.parquet")["copies"] == used
             for row in fold.values():
                 if row["copy"]:
                     source = fold[row["source_id"]]["role"]

@@ -2,15 +2,19 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 from takes import at_speed, flipped, take, without_a_hand
 
+from signfold.folds import candidates as module
 from signfold.folds.candidates import (
     Candidate,
     _most_moving,
+    at_points,
     candidates,
     has_window,
     other_speed,
     principal_components,
+    same_speed,
     unit_size,
     windows,
 )
@@ -83,12 +87,44 @@ def test_who_has_a_window_is_known_without_making_any(lost):
     assert not has_window(track[:7])
 
 
+def test_seven_known_steps_at_a_time_are_no_window():
+    track = OTHERS[0][:16].copy()
+    track[[7, 15], BODY[3]] = np.nan
+    assert not has_window(track)
+
+
 def test_the_window_that_moves_most_of_each_part_is_looked_up():
     windows_of_two = np.zeros((4, 8, 2))
     windows_of_two[0, :, 1] = 9  # far apart, but still
     windows_of_two[[1, 3], ::2] = 1
     found = [_most_moving(windows_of_two.reshape(4, -1), count).tolist() for count in (1, 2, 5)]
     assert found == [[1], [1, 3], [0, 1, 2, 3]]
+
+
+def test_of_each_clip_three_windows_are_looked_up_and_one_mirrored(monkeypatch):
+    looked_up, neighbours = [], module._neighbours
+    monkeypatch.setattr(module, "_neighbours", lambda *given: looked_up.append(given[:2]) or neighbours(*given))
+    list(same_speed(OTHERS, 1))
+    assert [len(wanted) for _, wanted in looked_up] == [3 * len(OTHERS), len(OTHERS)]
+    tree, wanted = looked_up[0]
+    groups = [windows(track)[1] for track in OTHERS]
+    mean, axes = principal_components(groups)
+    most_moving = np.concatenate([group[_most_moving(group, 3)] for group in groups])
+    np.testing.assert_allclose(wanted, (most_moving - mean) @ axes, atol=1e-6)
+    assert tree.n == sum(map(len, groups))
+
+
+def test_neighbours_are_at_most_an_eighth_away_and_no_more_than_asked():
+    tree = cKDTree([[0.0], [0.1], [0.12], [0.13], [5.0]])
+    assert [rows.tolist() for rows in module._neighbours(tree, np.array([[0.0], [3.0]]), 9, 1)] == [[0] * 3, [0, 1, 2]]
+    assert [rows.tolist() for rows in module._neighbours(tree, np.array([[0.0]]), 2, 1)] == [[0, 0], [0, 1]]
+
+
+def test_a_whole_clip_is_seen_at_16_moments_from_the_first_known_to_the_last():
+    track = np.repeat(np.arange(40.0)[:, None, None], OTHERS[0].shape[1], axis=1) * np.array([1.0, -2.0])
+    track[[0, 1, 10, 11, 39], BODY[2]] = np.nan
+    expected = np.linspace(2, 38, 16)[:, None, None] * np.array([1.0, -2.0])
+    np.testing.assert_allclose(at_points(track), np.repeat(expected, 7, axis=1), atol=1e-9)
 
 
 def test_vectors_have_one_size_and_place():
@@ -105,3 +141,11 @@ def test_components_are_those_of_the_greatest_variance():
     assert axes.shape == (20, 12)
     assert np.abs(axes[:, :2]).argmax(axis=0).tolist() == [4, 1]
     np.testing.assert_allclose(mean, vectors.mean(axis=0), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("enough", "groups"), [(59, 6), (60, 7), (9_999, 8)])
+def test_components_are_fitted_to_whole_groups_until_there_are_more_vectors_than_enough(monkeypatch, enough, groups):
+    monkeypatch.setattr(module, "SAMPLED", enough)
+    marked = [np.pad(np.eye(8, dtype=np.float32)[[number] * 10], ((0, 0), (0, 12))) for number in range(8)]
+    mean, _ = principal_components(marked)
+    assert np.count_nonzero(mean) == groups

@@ -78,7 +78,9 @@ def test_a_signer_in_two_roles_whatever_the_metadata_says_of_validation(folder):
 def test_a_content_in_two_roles(folder):
     digest, other = first(folder, "test")["sha256"], first(folder, "train")["sample_id"]
     change(folder / "fold-1.parquet", lambda row: row | {"sha256": digest} if row["sample_id"] == other else row)
-    assert_stopped(folder, "fold-1", "train and test", "content", other)
+    tested = first(folder, "test")["sample_id"]
+    both = ", ".join(sorted((other, tested)))
+    assert_stopped(folder, f"fold-1: train and test share the content of videos: {both}\n")
 
 
 def same_take(folder, one, other):
@@ -88,12 +90,13 @@ def same_take(folder, one, other):
     return folder / "duplicates.parquet"
 
 
-def test_a_take_in_two_roles_though_contents_differ(folder):
-    tested, learnt = first(folder, "test")["sample_id"], first(folder, "train")["sample_id"]
-    pairs = same_take(folder, tested, learnt)
+@pytest.mark.parametrize("order", [("test", "train"), ("train", "test")])
+def test_a_take_in_two_roles_though_contents_differ(folder, order):
+    one, other = (first(folder, role)["sample_id"] for role in order)
+    pairs = same_take(folder, one, other)
     with pytest.raises(SignfoldError) as error:
         audit_folds(paths(folder), folder / "audit.json", pairs)
-    assert f"fold-1: train and test show the same take: {tested} and {learnt} (joints 0.021" in str(error.value)
+    assert f"fold-1: train and test show the same take: {one} and {other} (joints 0.021" in str(error.value)
     assert not (folder / "audit.json").exists()
 
 
@@ -151,12 +154,13 @@ def test_folds_of_different_manifests(folder):
     assert_stopped(folder, "fold-1 and fold-2", "different manifests")
 
 
-def test_a_row_that_is_there_twice(folder):
+@pytest.mark.parametrize(("twice", "more"), [(5, ""), (7, " and 2 more")])
+def test_a_row_that_is_there_twice(folder, twice, more):
     path = folder / "fold-1.parquet"
     table = read_parquet(path)
-    write_parquet(pa.concat_tables([table, table.slice(0, 7)]), path, read_metadata(path))
-    names = table["sample_id"].to_pylist()[:7]
-    assert_stopped(folder, f"fold-1: rows that are there twice: {', '.join(sorted(names)[:5])} and 2 more")
+    write_parquet(pa.concat_tables([table, table.slice(0, twice)]), path, read_metadata(path))
+    names = table["sample_id"].to_pylist()[:twice]
+    assert_stopped(folder, f"fold-1: rows that are there twice: {', '.join(sorted(names)[:5])}{more}\n")
 
 
 def test_a_role_that_nobody_has_or_knows(folder):

@@ -30,6 +30,7 @@ def test_never_all_groups_validate_however_large_the_share():
     for share in (0.6, 0.99):
         assert len(chosen_groups("ax bx", share)) == 1
         assert len(chosen_groups("ax bx cx dx", share)) == 2
+        assert len(chosen_groups("ax bx cx dx ex fx", share)) == 3
 
 
 @pytest.mark.parametrize("text", ["ax ax ay", "ax by", "ax ay bx bz", "ax ay by bz cz cx cw aw1 bw2 cw3"])

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from keypoint_files import VALUES_1662, flat, invented, write_npz
 from saved_models import save_folds
 from tensor_clips import signer
 
+from signfold.cli.main import main
 from signfold.core.clip import Extraction, empty_keypoints
 from signfold.core.errors import CannotWrite, SignfoldError
 from signfold.dataset.keypoint_files import ImportSettings
@@ -177,3 +179,18 @@ def test_lines_for_people() -> None:
 def test_other_endings_are_refused_before_anything_is_done(tmp_path: Path, name: str, said: str) -> None:
     with pytest.raises(SignfoldError, match=said):
         check_ending(tmp_path / name)
+
+
+def test_a_place_that_takes_nothing_is_told_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a cache, all clips would be looked at in vain."""
+    clip, occupied = tmp_path / "a.mp4", tmp_path / "file"
+    clip.write_text("1")
+    occupied.write_text("no folder")
+    monkeypatch.setattr(Isolated, "extract", lambda *_: pytest.fail("the clip was looked at"))
+    results = save_folds(tmp_path / "results", folds=1)
+    done = CliRunner().invoke(main, ["predict", str(results), str(clip), "-o", str(occupied / "x.csv")])
+    assert (done.exit_code, type(done.exception)) == (1, SystemExit)
+    assert f"{occupied / 'x.csv'}: cannot be written" in done.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "file", "results"]

@@ -26,6 +26,7 @@ from keypoint_files import (
     write_kaggle,
     write_npz,
 )
+from small_workflow import SNAKEMAKE
 
 from signfold.cli.main import main
 from signfold.core.clip import Keypoints, read_clips
@@ -237,7 +238,7 @@ def test_the_command_says_what_it_found(tmp_path: Path) -> None:
 
 def snakemake(folder: Path, config: dict[str, Any], *arguments: str) -> str:
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--configfile", "config.yaml"]
+    command = [*SNAKEMAKE, "--configfile", "config.yaml"]
     done = subprocess.run(
         [*command, "--verbose", "--cores", "2", *arguments], cwd=folder, capture_output=True, text=True
     )

@@ -1,9 +1,8 @@
-"""Decoding: every frame, upright, at the time that the container says; what does not decode leaves its place free."""
+"""Decoding: every frame, upright, at the time that the container says."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,13 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from decoding import decoded, times_of
 
-from signfold.core.clip import Extraction
 from signfold.core.errors import UnreadableFile
 from signfold.keypoints import holistic, video
-from signfold.keypoints.cache import Cache, file_digest
 
 ODD = [
     "avatar_anime_hello.mp4",
@@ -37,17 +33,6 @@ ODD = [
 SIGNERS = ["aw09", "cris", "golg", "mari", "sak0", "sak1", "sak2", "sak3", "tols"]
 
 
-def decoded(path: Path) -> tuple[list[float], list[np.ndarray | None]]:
-    with video.opened(path) as opened:
-        rows = list(opened.frames())
-    return [time for time, _ in rows], [image for _, image in rows]
-
-
-def times_of(path: Path) -> list[float]:
-    with video.opened(path) as opened:
-        return [time for time, _ in opened.frames()]
-
-
 def ffprobe(path: Path) -> tuple[list[float], int]:
     """The times of a file's frames in milliseconds from the start of its video stream, and `-count_frames`."""
     wanted = "stream=nb_read_frames,start_time:frame=best_effort_timestamp_time"
@@ -57,18 +42,6 @@ def ffprobe(path: Path) -> tuple[list[float], int]:
     start = float(stream.get("start_time", 0))
     times = [1000 * (float(frame["best_effort_timestamp_time"]) - start) for frame in said.get("frames", [])]
     return times, int(stream.get("nb_read_frames", 0))
-
-
-@pytest.fixture(scope="session")
-def ffmpeg() -> Callable[..., None]:
-    """FFmpeg's command line: users need not have it, tests of rare formats do."""
-    if not shutil.which("ffmpeg") or not shutil.which("ffprobe"):
-        pytest.skip("no ffmpeg and ffprobe on this machine: apt-get install ffmpeg")
-
-    def run(*arguments: str | Path) -> None:
-        subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, arguments)], check=True)
-
-    return run
 
 
 @pytest.mark.usefixtures("ffmpeg")
@@ -222,133 +195,3 @@ def test_playlists_and_image_sequences_are_no_videos(tmp_path: Path, write_video
         (tmp_path / name).write_text(text)
         with pytest.raises(UnreadableFile, match="a text file, not a video"), video.opened(tmp_path / name):
             pass
-
-
-def test_pictures_beyond_8k_and_a_thousand_frames_a_second_are_capped(
-    tmp_path: Path, ffmpeg: Callable[..., None]
-) -> None:
-    ffmpeg("-f", "lavfi", "-i", "color=black:size=8192x8192:rate=1:duration=1", "-c:v", "mjpeg", tmp_path / "a.avi")
-    found = holistic.Holistic().extract(tmp_path / "a.avi")
-    assert (found.status, len(found.keypoints)) == ("unreadable", 0)
-    assert "8192×8192 pixels, more than 7680×4320" in str(found.error)
-    fast = "testsrc2=size=64x64:rate=1000:duration=0.2"
-    ffmpeg("-f", "lavfi", "-i", fast, "-c:v", "libx264", tmp_path / "b.mp4")
-    found = holistic.Holistic(max_seconds=0.1).extract(tmp_path / "b.mp4")
-    assert len(found.keypoints) == 12
-    assert "only the first 0.1" in str(found.error)
-
-
-def with_bad_frames(path: Path, bad: list[int], count: int = 20) -> Path:
-    """A Motion JPEG clip at 25 frames a second in which some frames are no JPEG."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (96, 64))
-    for number in range(count):
-        writer.write(np.full((64, 96, 3), 2 * number, np.uint8))
-    writer.release()
-    content, place = path.read_bytes(), 0
-    for number in range(count):
-        place = content.index(b"\xff\xd8\xff", place + 1)
-        if number in bad:
-            content = content[:place] + bytes(200) + content[place + 200 :]
-    path.write_bytes(content)
-    return path
-
-
-def test_frames_that_fail_in_the_middle_are_missing_rows_at_their_times(tmp_path: Path) -> None:
-    path = with_bad_frames(tmp_path / "a.avi", bad=[4, 9, 10, 11])
-    found = holistic.Holistic().extract(path)
-    np.testing.assert_allclose(found.keypoints.timestamps_ms, np.arange(20) * 40.0)
-    assert "4 of 20 frames do not decode; they are kept as missing" in str(found.error)
-    _, ok = video.settled(times_of(path))
-    assert np.flatnonzero(~np.array(ok)).tolist() == [4, 9, 10, 11]
-
-
-def test_a_long_bad_stretch_is_not_taken_for_the_end(tmp_path: Path) -> None:
-    times, images = decoded(with_bad_frames(tmp_path / "a.avi", bad=list(range(5, 105)), count=110))
-    assert len(times) == 110
-    assert sum(image is not None for image in images) == 10
-
-
-def test_packets_that_fail_in_h264_are_missing_where_they_are_shown(
-    tmp_path: Path, ffmpeg: Callable[..., None]
-) -> None:
-    path = tmp_path / "a.mp4"
-    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25:duration=2", "-c:v", "libx264", "-bf", "2", path)
-    options = ["-v", "error", "-show_entries", "packet=pos,size,pts_time", "-of", "json"]
-    packets = json.loads(subprocess.check_output(["ffprobe", *options, path], text=True))["packets"]
-    content = bytearray(path.read_bytes())
-    for packet in packets[20:23]:
-        start, size = int(packet["pos"]), int(packet["size"])
-        content[start : start + size] = b"\xff" * size  # no length of a NAL unit that fits
-    path.write_bytes(content)
-    times, ok = video.settled(times_of(path))
-    np.testing.assert_allclose(times, np.arange(50) * 40.0)
-    wanted = sorted(1000 * float(packet["pts_time"]) for packet in packets[20:23])
-    np.testing.assert_allclose(np.array(times)[~np.array(ok)], wanted)
-
-
-@given(st.lists(st.floats(1, 500), min_size=1, max_size=40), st.data())
-def test_lost_frames_never_move_those_that_decode(steps: list[float], data: st.DataObject) -> None:
-    known = np.cumsum(steps).tolist()
-    times = list(known)
-    for place in sorted(data.draw(st.lists(st.integers(0, len(known)), max_size=5)), reverse=True):
-        times.insert(place, np.nan)
-    settled, ok = video.settled(times)
-    assert [time for time, good in zip(settled, ok, strict=True) if good] == known
-    assert (np.diff(settled) > 0).all()
-    first, last = np.flatnonzero(~np.isnan(times))[[0, -1]]
-    assert len(settled) - len(known) == np.isnan(times[first:last]).sum()
-
-
-@given(st.integers(3, 30), st.sets(st.integers(1, 28), max_size=10))
-def test_at_a_constant_rate_lost_frames_come_back_to_their_places(count: int, lost: set[int]) -> None:
-    lost = {number for number in lost if number < count - 1}
-    true = [40.0 * number for number in range(count)]
-    gaps = np.diff([time for number, time in enumerate(true) if number not in lost])
-    if np.median(gaps) == 40:
-        settled, ok = video.settled([np.nan if number in lost else time for number, time in enumerate(true)])
-        np.testing.assert_allclose(settled, true)
-        assert {number for number, good in enumerate(ok) if not good} == lost
-
-
-def test_a_long_clip_is_cut_with_a_warning_and_is_what_a_short_one_would_be(
-    tmp_path: Path, write_video: Callable[..., Path]
-) -> None:
-    path = write_video(tmp_path / "a.mp4", frames=20)
-    whole, cut = holistic.Holistic().extract(path), holistic.Holistic(max_seconds=0.2).extract(path)
-    assert (len(whole.keypoints), len(cut.keypoints)) == (20, 6)
-    np.testing.assert_array_equal(cut.keypoints.pose, whole.keypoints.pose[:6])
-    assert "only the first 0.2 of 1 seconds were looked at" in str(cut.error)
-    assert "seconds" not in str(whole.error)
-
-
-def test_another_cap_costs_only_the_clips_that_it_cuts(
-    tmp_path: Path, write_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    extracted: list[str] = []
-    extract = holistic.Holistic.extract
-
-    def counting(self: holistic.Holistic, path: Path) -> Extraction:
-        extracted.append(path.stem)
-        return extract(self, path)
-
-    monkeypatch.setattr(holistic.Holistic, "extract", counting)
-    paths = [write_video(tmp_path / f"{count}.mp4", frames=count) for count in (5, 20)]
-    kept = Cache(tmp_path / "cache")
-
-    def frames_with(cap: float) -> list[int]:
-        extractor = holistic.Holistic(max_seconds=cap)
-        return [len(kept.extraction(path, file_digest(path)[0], extractor).keypoints) for path in paths]
-
-    assert frames_with(0.2) == [5, 6]
-    assert frames_with(0.2) == [5, 6]
-    assert extracted == ["5", "20"]
-    assert frames_with(0.4) == [5, 11]
-    assert frames_with(60) == [5, 20]
-    assert frames_with(0.4) == [5, 11]
-    assert extracted == ["5", "20", "20", "20", "20"]
-
-
-def test_a_file_of_which_nothing_decodes_names_its_codec(tmp_path: Path) -> None:
-    found = holistic.Holistic().extract(with_bad_frames(tmp_path / "a.avi", bad=list(range(20))))
-    assert (found.status, len(found.keypoints)) == ("no_frames", 0)
-    assert "codec mjpeg" in str(found.error)

@@ -146,6 +146,17 @@ def test_what_a_threshold_answers_is_said(root: Path) -> None:
     assert f"{share(answered['accuracy']['value'])} ({span(answered['accuracy'])}) of these rightly" in said
 
 
+def test_signers_who_sign_otherwise_are_named_with_what_they_are_taken_for(tmp_path: Path) -> None:
+    root = evaluated(tmp_path)
+    assert "other words under" not in built(root).words
+    row = {"signer": "<b>ann", "clips": 7, "classes": 2, "given": 0.1, "expected": 0.8, "share": 0.125}
+    pd.DataFrame([row | {"seen_as": "hello as thanks (3 of 4)"}]).to_csv(root / "evaluation/label_signers.csv")
+    said = built(root).words
+    assert "1 signer may sign other words under their labels than everybody else" in said
+    assert f"<b>ann 7 2 {share(0.1, 0)} {share(0.8, 0)} hello as thanks (3 of 4)" in said
+    assert "<b>ann" not in (root / "report.html").read_text(encoding="utf-8")
+
+
 def test_commands_are_complete(root: Path) -> None:
     """Each command can be typed as it stands: no ellipsis, no name in capitals."""
     page = (root / "report.html").read_text(encoding="utf-8")

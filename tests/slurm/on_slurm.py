@@ -6,37 +6,19 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-import yaml
+from paths import PROJECT
 from slurm_cluster import Cluster, missing
+from small_workflow import REPORT, SNAKEMAKE, configure, small_config
 
-PROJECT = Path(__file__).parents[2]
-CONFIG: dict[str, Any] = {
-    "datasets": {
-        "demo": {
-            "synth": {"signs": 2, "signers": 4, "takes": 3, "seed": 0, "planted": False},
-            "settings": {
-                "shards": 2,
-                "tensors": {"frames": 16},
-                "folds": {"k": 2},
-                "model": {"width": 0.125},
-                "training": {"epochs": 1},
-            },
-        }
-    },
-    "evaluation": {"confidence": 0.9},
-}
 # So many that a fast machine is not done with them between two looks.
 VIDEOS = 24
-REPORT = "results/demo/report.html"
-COMMAND = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--configfile", "config.yaml"]
+COMMAND = [*SNAKEMAKE, "--configfile", "config.yaml"]
 # What differs from a cluster: no accounting, no GPU, and nobody wants to wait 40 s until states are first asked for.
 SLURM = ["--profile", str(PROJECT / "profiles/slurm"), "--slurm-status-command", "squeue", "--latency-wait", "10"]
 SLURM += ["--slurm-init-seconds-before-status-checks", "2"]
@@ -57,9 +39,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def configured(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG), encoding="utf-8")
-    return folder
+    return configure(folder, small_config(signers=4, takes=3, folds={"k": 2}))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import yaml
 from keypoint_files import VALUES_258, flat, invented, write_kaggle
+from small_workflow import SNAKEMAKE
 
 from signfold.formats import pose
 from signfold.synth.render import SynthSettings, render
 
-PROJECT = Path(__file__).parents[2]
 FRAMES = 10
 LIMIT_SECONDS = 600
 SIGNERS, SIGNS = ("ann", "bob", "cid"), ("yes", "no")
@@ -113,7 +112,7 @@ class World:
     def start(self, *targets: str, before: tuple[str, ...] = (), folder: Path | None = None) -> subprocess.Popen[str]:
         """Start Snakemake in a process group of its own; `before` is a command that runs it; -- before targets."""
         folder = folder or self.folder
-        command = [*before, sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--cores", "2"]
+        command = [*before, *SNAKEMAKE, "--cores", "2"]
         if any((folder / ".snakemake/locks").glob("*")):
             subprocess.run([*command, "--configfile", "config.yaml", "--unlock"], cwd=folder, capture_output=True)
         command += ["--configfile", "config.yaml", *(targets or ("--", *self.targets))]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from small_workflow import SNAKEMAKE
 
 from signfold.core import files
 
-PROJECT = Path(__file__).parents[2]
-SNAKEMAKE = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--cores", "1"]
 MINE = "datasets: {mine: {preset: csv, root: videos}}\n"
 
 
@@ -28,9 +26,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def dry_run(folder: Path, *targets: str) -> tuple[int, list[str]]:
+def dry_run(folder: Path, *targets: str, config: str = "seed=0") -> tuple[int, list[str]]:
     """The status of a dry run, and what it prints to standard error."""
-    command = [*SNAKEMAKE, "--configfile", "mine.yaml", "-n", *(["--", *targets] if targets else [])]
+    given = ["--cores", "1", "--configfile", "mine.yaml", "--config", config]
+    command = [*SNAKEMAKE, *given, "-n", *(["--", *targets] if targets else [])]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
     return done.returncode, done.stderr.splitlines()
 
@@ -43,6 +42,26 @@ def test_a_run_says_once_what_it_works_on(folder: Path) -> None:
         "mine: folds: 4, no signer in two roles",
         "mine: writes: results/mine/report.html, from 4 networks (4 folds × 1 stream × 1 seed)",
     ]
+
+
+def test_a_further_run_of_a_dataset_has_a_folder_of_its_own(folder: Path) -> None:
+    status, said = dry_run(folder, config="run=letters")
+    assert status == 0
+    assert (
+        "mine-letters: writes: results/mine-letters/report.html, from 4 networks (4 folds × 1 stream × 1 seed)" in said
+    )
+    status, said = dry_run(folder, "results/mine/report.html", config="run=letters")
+    assert status == 1
+    assert said[-1] == (
+        "signfold: results/mine/report.html: with run: letters the results of mine are in results/mine-letters; "
+        "name a file there, or leave `run` out"
+    )
+    (folder / "mine.yaml").write_text(MINE)
+    status, said = dry_run(folder, config="run=letters")
+    assert status == 1
+    assert said[-1].startswith("signfold: dataset: not given, so that 'demo-letters' would be built, and not 'mine'")
+    (folder / "mine.yaml").write_text("datasets: {demo: {settings: {seed: 1}}}")
+    assert dry_run(folder, config="run=letters")[0] == 0, "the dataset is that of the file"
 
 
 @pytest.mark.parametrize(

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from small_workflow import SNAKEMAKE
 
-PROJECT = Path(__file__).parents[2]
 CONFIG = "dataset: mine\nshards: 1\ndatasets: {mine: {preset: folders, root: videos}}\n"
 TARGET = "results/mine/keypoints/0.parquet"
 
 
 def snakemake(folder: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--cores", "1", "--verbose"]
+    command = [*SNAKEMAKE, "--cores", "1", "--verbose"]
     command += ["--configfile", "mine.yaml", *arguments, "--", TARGET]
     done = subprocess.run(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1800

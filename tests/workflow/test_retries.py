@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from paths import PROJECT
+from small_workflow import SNAKEMAKE
 
 CONFIG = "dataset: mine\nshards: 1\ndatasets: {mine: {preset: folders, root: videos}}\n"
 
@@ -38,7 +37,7 @@ def test_a_video_without_memory_is_set_aside_at_the_last_try_only(
 ) -> None:
     write_video(tmp_path / "videos/hello/a.mp4")
     (tmp_path / "mine.yaml").write_text(CONFIG)
-    command = [sys.executable, "-m", "snakemake", "-s", str(PROJECT / "Snakefile"), "--cores", "1"]
+    command = [*SNAKEMAKE, "--cores", "1"]
     command += ["--configfile", "mine.yaml", "--retries", retries, "--set-resources", "keypoints:mem_mb=1000"]
     target = "results/mine/keypoints/0.videos.parquet"
     process = subprocess.Popen([*command, "--", target], cwd=tmp_path, stdout=-1, stderr=subprocess.STDOUT, text=True)

@@ -137,6 +137,8 @@ def command(wildcards):
     """The command that makes the report again."""
     own = [os.path.relpath(file) for file in workflow.config_settings.configfiles]
     given = " ".join(["--configfile", *own, "--"]) if own else ""
+    if (run := workflow.config_settings.config.get("run")) is not None:
+        given = f"--config run={run} {given or '--'}"
     return " ".join(filter(None, ["snakemake --cores all", given, f"results/{wildcards.dataset}/report.html"]))
 
 

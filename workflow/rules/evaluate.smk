@@ -70,6 +70,7 @@ rule evaluate:
         streams="results/{dataset}/evaluation/streams.csv",
         compared="results/{dataset}/evaluation/baselines.csv",
         labels="results/{dataset}/evaluation/label_audit.csv",
+        label_signers="results/{dataset}/evaluation/label_signers.csv",
     log:
         "results/{dataset}/logs/evaluate.log",
     benchmark:

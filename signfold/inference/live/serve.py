@@ -9,12 +9,15 @@ import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
 
+import torch
 import uvicorn
 
+from signfold.core.clip import Extraction
 from signfold.core.errors import SignfoldError
 from signfold.inference.live.app import build_app
 from signfold.inference.live.limits import MOST_FRAME_BYTES
 from signfold.inference.model import Model
+from signfold.inference.preprocessing import clips
 from signfold.keypoints.holistic import Holistic
 
 
@@ -37,8 +40,12 @@ def serve(model: Model, host: str, port: int, started: Callable[[str], None], *,
     SignfoldError
         If it cannot listen there.
     """
+    # The tracker works meanwhile: torch's threads wait for each other, so one without a core holds up all.
+    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
     extractor = Holistic() if model.keypoints is None else model.holistic()
     listening = _listen(host, port)
+    # What is loaded and prepared at the first answer would delay that of the first sign.
+    model.answer(Extraction(next(iter(clips().values()))))
     token = secrets.token_urlsafe(16)
     config = uvicorn.Config(
         build_app(model, extractor, token, host),

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import torch
+import uvicorn
 from camera_film import SIZE
 from live_model import keypoints
 from live_server import Served, ask, jpeg, message
@@ -19,6 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from signfold.core.clip import Extraction
 from signfold.inference.live.limits import MOST_CLIP_BYTES, MOST_FRAME_BYTES, MOST_MESSAGES, MOST_SESSIONS
+from signfold.inference.live.serve import serve
 from signfold.inference.load import load
 
 # One server for all of them, on one worker.
@@ -285,6 +288,20 @@ def test_a_port_that_is_taken_is_one_message(served: Served, bundle: Path, capfd
     assert done.exit_code == 1
     assert "cannot listen there" in done.output
     assert "--port" in done.output
+
+
+@pytest.mark.parametrize(("cores", "left"), [(4, 3), (1, 1)])
+def test_the_network_leaves_a_core_to_the_tracker(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, cores: int, left: int
+) -> None:
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(cores)
+        serve(load(bundle), "127.0.0.1", 0, lambda _: None, browser=False)
+        assert torch.get_num_threads() == left
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_true_joints_are_what_the_model_knows(bundle: Path) -> None:
