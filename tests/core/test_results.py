@@ -42,6 +42,6 @@ def test_what_is_missing_is_an_error_with_the_command_that_makes_it(tmp_path: Pa
         SignfoldError, match=r"metrics\.json: no such file; run `snakemake --cores all .*/report\.html`"
     ):
         ResultsFolder(tmp_path).headline()
-    assert "folds/audit.json` first, with the --configfile" in str(
+    assert "folds/audit.json` first, with that run's --configfile and --config" in str(
         ResultsFolder(tmp_path).missing("no folds", "folds/audit.json")
     )
