@@ -42,8 +42,8 @@ from signfold.core.settings import (
 from signfold.dataset import manifest
 from signfold.evaluation import fusion
 from signfold.evaluation.intervals import GroupIntervals, Interval
-from signfold.folds.build import SCHEMA
 from signfold.folds.leakage import audit_folds
+from signfold.folds.roles import FOLD_SCHEMA
 from signfold.tensors.build import build_tensors
 from signfold.tensors.channels import TIPS
 from signfold.training.checkpoint import digest
@@ -183,7 +183,7 @@ def prepared(dataset: Path, settings: dict[str, Any], clips: int | None = None) 
     for number in range(FOLDS):
         validate, aside = signers[number::FOLDS], signers[(number + 1) % FOLDS]
         role = items["signer"].map({**dict.fromkeys(validate, "val"), aside: "test"}).fillna("train")
-        table = pa.Table.from_pandas(items.assign(role=role), schema=SCHEMA, preserve_index=False)
+        table = pa.Table.from_pandas(items.assign(role=role), schema=FOLD_SCHEMA, preserve_index=False)
         metadata = {"version": versions.FOLDS, "method": "official", "group": "signer", "val_group": "signer"}
         files.write_parquet(table, folder / "folds" / f"fold-{number + 1}.parquet", metadata)
     audit_folds(sorted((folder / "folds").glob("*.parquet")), folder / "audit.json")
