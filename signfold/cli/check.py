@@ -131,7 +131,7 @@ def unlearnable_lines(dataset: Dataset) -> list[str]:
 
 def spellings(dataset: Dataset) -> list[str]:
     """Return the near-equal names of signers and labels."""
-    return _first(spelling.described(dataset.index.near_equal))
+    return _first(spelling.near_equal_lines(dataset.index.near_equal))
 
 
 def unreadable(dataset: Dataset) -> list[str]:

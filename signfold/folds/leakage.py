@@ -196,7 +196,7 @@ def audit_folds(fold_files: Sequence[Path], out_json: Path, duplicates: Path | N
     report = audit_report(folds)
     write_json(out_json, {**report, "same_take": _same_take(folds[0]) if duplicates else None})
     log.info("%d folds: nothing is in two roles", len(folds))
-    for line in spelling.described(report["near_equal"]):
+    for line in spelling.near_equal_lines(report["near_equal"]):
         log.warning("%s: the audit takes these names for different ones; if they mean one, join them (spellings)", line)
 
 
