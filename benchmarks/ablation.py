@@ -42,8 +42,8 @@ from signfold.core.settings import (
 from signfold.dataset import manifest
 from signfold.evaluation import fusion
 from signfold.evaluation.intervals import GroupIntervals, Interval
-from signfold.folds.build import SCHEMA
 from signfold.folds.leakage import audit_folds
+from signfold.folds.roles import FOLD_SCHEMA
 from signfold.tensors.build import build_tensors
 from signfold.tensors.channels import TIPS
 from signfold.training.checkpoint import digest
@@ -51,6 +51,7 @@ from signfold.training.task import TrainingPaths, TrainingTask
 from signfold.training.train import train
 
 OUT = Path("results/bench")
+RECIPES = HOME / "recipes"
 FOLDS = 3
 HAND, TIPS = ["x_palm", "y_palm"], list(TIPS)
 DEFAULT = list(TensorSettings().channels)
@@ -63,9 +64,9 @@ BASE: Change = {
 }
 
 
-def recipe(name: str | None = None, **model: str) -> Change:
+def recipe(path: Path | None = None, **model: str) -> Change:
     """Return the default configuration, with a recipe's file over it, and the last epoch's weights kept."""
-    whole = read_config(HOME / "recipes" / f"{name}.yaml" if name else None)
+    whole = read_config(path)
     last = {"checkpoint": "last", "patience": None}
     return {
         "tensors": whole["tensors"],
@@ -78,9 +79,9 @@ def recipe(name: str | None = None, **model: str) -> Change:
 VARIANTS: dict[str, Change] = {
     "base": {},
     "default recipe": recipe(),
-    "seed recipe": recipe("seed"),
-    "fingerspelling recipe": recipe("fingerspelling"),
-    "fingerspelling recipe, light": recipe("fingerspelling", network="light"),
+    "seed recipe": recipe(RECIPES / "seed.yaml"),
+    "fingerspelling recipe": recipe(RECIPES / "fingerspelling.yaml"),
+    "fingerspelling recipe, light": recipe(RECIPES / "fingerspelling.yaml", network="light"),
     "no fingertip distances": {"tensors": {"channels": HAND}},
     "fingertip distances alone": {"tensors": {"channels": TIPS}},
     "from the wrist, no palms": {"tensors": {"channels": ["x_wrist", "y_wrist"]}},
@@ -145,9 +146,20 @@ def changed(change: Change) -> Change:
     return {section: {**keys, **change.get(section, {})} for section, keys in BASE.items()}
 
 
-def prepared(dataset: Path, settings: dict[str, Any]) -> Path:
-    """Return the folder of a dataset's tensors and folds for these settings; make them if it does not exist yet."""
-    folder = OUT / "ablation" / dataset.name / digest({**settings, "version": versions.TENSORS})[:12]
+def prepared(dataset: Path, settings: dict[str, Any], clips: int | None = None) -> Path:
+    """Return the folder of a dataset's tensors and folds for these settings; make them if it does not exist yet.
+
+    Parameters
+    ----------
+    dataset
+        Folder of its results.
+    settings
+        Section `tensors`.
+    clips
+        At most so many clips of a signer and class are in the folds, the first ones; None for all.
+    """
+    wanted = {**settings, "version": versions.TENSORS, **({} if clips is None else {"clips": clips})}
+    folder = OUT / "ablation" / dataset.name / digest(wanted)[:12]
     if (folder / "audit.json").exists():
         return folder
     for videos in sorted((dataset / "keypoints").glob("*.videos.parquet")):
@@ -165,11 +177,13 @@ def prepared(dataset: Path, settings: dict[str, Any]) -> Path:
         0,
     )
     items = files.read_parquet(folder / "items.parquet").to_pandas()
+    if clips is not None:
+        items = items.groupby(["signer", "class_id"]).head(clips)
     signers = sorted(items["signer"].dropna().unique())
     for number in range(FOLDS):
         validate, aside = signers[number::FOLDS], signers[(number + 1) % FOLDS]
         role = items["signer"].map({**dict.fromkeys(validate, "val"), aside: "test"}).fillna("train")
-        table = pa.Table.from_pandas(items.assign(role=role), schema=SCHEMA, preserve_index=False)
+        table = pa.Table.from_pandas(items.assign(role=role), schema=FOLD_SCHEMA, preserve_index=False)
         metadata = {"version": versions.FOLDS, "method": "official", "group": "signer", "val_group": "signer"}
         files.write_parquet(table, folder / "folds" / f"fold-{number + 1}.parquet", metadata)
     audit_folds(sorted((folder / "folds").glob("*.parquet")), folder / "audit.json")

@@ -36,8 +36,8 @@ from signfold.core.settings import Augmentation, ManifestSettings, ModelSettings
 from signfold.dataset import manifest
 from signfold.evaluation.calibration import at_temperature, fit_temperature
 from signfold.evaluation.fusion import probabilities
-from signfold.folds.build import SCHEMA
 from signfold.folds.leakage import audit_folds
+from signfold.folds.roles import FOLD_SCHEMA
 from signfold.keypoints.import_files import import_folder
 from signfold.models.io import load_model
 from signfold.tensors.build import build_tensors
@@ -93,7 +93,7 @@ def written_folds(items: pd.DataFrame) -> list[Path]:
         rows = rows.assign(class_id=rows["label"].map({name: k for k, name in enumerate(sorted(set(rows["label"])))}))
         paths.append(OUT / "folds" / f"fold-{number + 1}.parquet")
         metadata = {"version": versions.FOLDS, "method": "official", "group": "signer", "val_group": "signer"}
-        files.write_parquet(pa.Table.from_pandas(rows, schema=SCHEMA, preserve_index=False), paths[-1], metadata)
+        files.write_parquet(pa.Table.from_pandas(rows, schema=FOLD_SCHEMA, preserve_index=False), paths[-1], metadata)
         audit_folds([paths[-1]], paths[-1].with_suffix(".json"))
     return paths
 

@@ -15,7 +15,7 @@ from signfold.config.load import merged, read_config, resolved
 from signfold.config.project import Dataset, Project
 from signfold.config.yaml_file import read_yaml
 from signfold.core.errors import SignfoldError
-from signfold.core.text import counted
+from signfold.core.text import counted, shortened
 from signfold.dataset import spelling
 from signfold.dataset.index import reasons
 from signfold.dataset.listing import text_in_place_of_video
@@ -116,8 +116,7 @@ def _people(clips: pd.DataFrame) -> str:
     if clips.empty:
         return "nobody"
     names = sorted(set(clips["signer"].dropna()), key=natural)
-    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"{len(clips)} ({listed})" if names else str(len(clips))
+    return f"{len(clips)} ({shortened(names, 3)})" if names else str(len(clips))
 
 
 def unlearnable_lines(dataset: Dataset) -> list[str]:
@@ -131,7 +130,7 @@ def unlearnable_lines(dataset: Dataset) -> list[str]:
 
 def spellings(dataset: Dataset) -> list[str]:
     """Return the near-equal names of signers and labels."""
-    return _first(spelling.described(dataset.index.near_equal))
+    return _first(spelling.near_equal_lines(dataset.index.near_equal))
 
 
 def unreadable(dataset: Dataset) -> list[str]:

@@ -195,7 +195,7 @@ def _copies(rows: list[dict[str, Any]]) -> list[Finding]:
     return [_finding(row, "; ".join([said, *differ])) for row, said in zip(rows, who, strict=True)]
 
 
-def listing(diagnosis: Diagnosis, results: Path) -> list[str]:
+def diagnosis_lines(diagnosis: Diagnosis, results: Path) -> list[str]:
     """Return the lines of the report, with the command that shows each video."""
     lines = _table("Bad: not used", diagnosis.bad, results)
     lines += _table("Suspicious: used, but worth a look", diagnosis.suspicious, results)

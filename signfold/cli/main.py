@@ -150,7 +150,7 @@ def compare(results_a: Path, results_b: Path) -> None:
     """Compare RESULTS_A and RESULTS_B on the clips that both tested: which is better, and on which signs."""
     from signfold.evaluation import compare as comparing
 
-    click.echo("\n".join(comparing.listing(comparing.compare(results_a, results_b), results_a, results_b)))
+    click.echo("\n".join(comparing.comparison_lines(comparing.compare(results_a, results_b), results_a, results_b)))
 
 
 @main.command()
@@ -230,7 +230,7 @@ def doctor(results: Path, hands: float, strict: bool) -> None:
     from signfold.cli import doctor as examining
 
     diagnosis = examining.diagnose(results, hands)
-    click.echo("\n".join(examining.listing(diagnosis, results)))
+    click.echo("\n".join(examining.diagnosis_lines(diagnosis, results)))
     if strict and not diagnosis.healthy:
         raise click.exceptions.Exit(1)
 

@@ -16,6 +16,7 @@ from signfold.config.pretrain_source import initial_weights, pretrain_settings
 from signfold.core.errors import SignfoldError
 from signfold.core.results import final_folder, model_folder
 from signfold.core.settings import PretrainSettings, Settings
+from signfold.core.text import shortened
 from signfold.dataset import index, keypoint_files
 from signfold.dataset.index import Index, Sample
 from signfold.dataset.listing import files_below
@@ -104,7 +105,7 @@ class Dataset:
             If the dataset has no samples in such a shard.
         """
         if shard not in self.shards:
-            known = ", ".join(list(self.shards)[:10]) + (", ..." if len(self.shards) > 10 else "")
+            known = shortened(list(self.shards), 10)
             raise SignfoldError(f"{self.name} has no clips in a shard {shard!r}; it has shards {known}")
         return self.shards[shard]
 

@@ -162,8 +162,10 @@ class FoldSettings:
 class ModelSettings:
     """The network: the section `model`."""
 
-    network: Literal["aagcn", "light"] = option(
-        "aagcn", "aagcn: as published. light: a third of the parameters and several times as fast (docs/training.md)."
+    network: Literal["aagcn", "light", "conv"] = option(
+        "conv",
+        "conv: convolutions over time on a frame's joints. aagcn: graph convolution with attention, as published. "
+        "light: a third of aagcn's parameters and several times as fast (docs/training.md).",
     )
     width: Real = option(1.0, "Factor on the channels of all blocks; 1 is the published network.", gt=0, le=16)
     dropout: ShareBelowOne = option(0.0, "Share of the pooled features that is dropped in training.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -27,3 +27,8 @@ def did_you_mean(name: str, known: Iterable[str], quote: str = "'") -> str:
     """Return "did you mean 'demo'?" for the known name that is most like another, or "" where none is like it."""
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"did you mean {quote}{nearest[0]}{quote}?" if nearest else ""
+
+
+def shortened(items: Sequence[str], most: int) -> str:
+    """Return the first items and the number of the others: "a, b and 3 more"."""
+    return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")

@@ -17,7 +17,7 @@ DUPLICATES = 3
 FOLDS = 3
 TRAIN = 4
 # What each kind of network computes from its weights: those of another version are refused.
-NETWORK = {"aagcn": 1, "light": 2}
+NETWORK = {"aagcn": 1, "light": 2, "conv": 1}
 BASELINES = 3
 EVALUATE = 9
 REPORT = 13

@@ -22,7 +22,7 @@ def index_table(index: Index, shards: int) -> pa.Table:
 
 def similar_names(index: Path) -> list[str]:
     """Return the near-equal names of signers and labels that an `index.parquet` tells of, a line for each group."""
-    return spelling.described(files.read_metadata(index).get("near_equal", {}))
+    return spelling.near_equal_lines(files.read_metadata(index).get("near_equal", {}))
 
 
 def write_index(index: Index, shards: int, out: Path, out_excluded: Path) -> None:

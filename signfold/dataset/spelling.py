@@ -41,6 +41,6 @@ def joined(names: Iterable[str | None]) -> dict[str, str]:
     return {name: group[0] for group in near_equal(names) for name in group[1:]}
 
 
-def described(near_equal: Mapping[str, list[list[str]]]) -> list[str]:
+def near_equal_lines(near_equal: Mapping[str, list[list[str]]]) -> list[str]:
     """Return a line for each group of near-equal names, such as "signer: 'anna', 'Anna'"."""
     return [f"{field}: {', '.join(map(repr, group))}" for field, groups in near_equal.items() for group in groups]

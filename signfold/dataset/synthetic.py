@@ -122,7 +122,7 @@ def _clip(settings: SynthSettings, signer: int, sign: int, take: int) -> SynthCl
     return SynthClip(signer, sign, take, name, sign, signer)
 
 
-def clips(settings: SynthSettings) -> list[SynthClip]:
+def synthetic_clips(settings: SynthSettings) -> list[SynthClip]:
     """List the clips of a set, signer by signer."""
     plain = [
         _clip(settings, signer, sign, take)
@@ -176,7 +176,7 @@ def clip_names(settings: SynthSettings) -> list[str]:
     Names follow VSL's pattern: the leading digits are the signer, `ord` gives the take, and the number after the last
     underscore is the class id (place in `signfold.synth.signs.SIGNS`, from 1).
     """
-    return [clip.name for clip in clips(settings)]
+    return [clip.name for clip in synthetic_clips(settings)]
 
 
 def modified_ns(settings: SynthSettings) -> int:

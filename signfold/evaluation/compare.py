@@ -121,7 +121,7 @@ def by_sign(found: Comparison) -> pd.DataFrame:
     return table.assign(gain=table["b"] - table["a"]).sort_values(["gain", "clips"], kind="stable").reset_index()
 
 
-def listing(found: Comparison, results_a: Path, results_b: Path, most: int = 10) -> list[str]:
+def comparison_lines(found: Comparison, results_a: Path, results_b: Path, most: int = 10) -> list[str]:
     """Return what to print: the figures, and the signs that changed most."""
     signs = by_sign(found)
     lines = [

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Inputs:
+class EvaluationInputs:
     """The files that an evaluation reads.
 
     Parameters
@@ -65,7 +65,7 @@ class Inputs:
     seeds: int
 
 
-def evaluate(inputs: Inputs, out: Path, settings: EvaluationSettings) -> None:
+def evaluate(inputs: EvaluationInputs, out: Path, settings: EvaluationSettings) -> None:
     """Pool the folds' test predictions and write the folder `out`.
 
     With several seeds, the headline and streams.csv are means over the seeds, but for the row "seeds together", where
@@ -110,7 +110,7 @@ def evaluate(inputs: Inputs, out: Path, settings: EvaluationSettings) -> None:
 class _Run:
     """What the inputs hold: the manifest, each fold's rows, the first seed's metrics, and the pool of each seed."""
 
-    inputs: Inputs
+    inputs: EvaluationInputs
     items: pd.DataFrame
     folds: dict[str, pd.DataFrame]
     reports: dict[tuple[str, str], dict[str, Any]]
@@ -129,7 +129,7 @@ class _Run:
         return sorted({stream for _, stream in self.inputs.models}, key=STREAMS.index)
 
 
-def _read(inputs: Inputs, settings: EvaluationSettings) -> _Run:
+def _read(inputs: EvaluationInputs, settings: EvaluationSettings) -> _Run:
     """Read the inputs and pool the predictions of each seed."""
     items = read_parquet(inputs.manifest, SCHEMA.names).to_pandas()
     folds = {fold: read_parquet(path, FOLD_SCHEMA.names).to_pandas() for fold, path in inputs.folds.items()}

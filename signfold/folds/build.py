@@ -22,6 +22,7 @@ from signfold.core.errors import SignfoldError
 from signfold.core.files import read_metadata, read_parquet, write_parquet
 from signfold.core.results import ROLES
 from signfold.core.settings import FoldSettings
+from signfold.core.text import shortened
 from signfold.dataset.manifest import ITEMS_SCHEMA, class_weights
 from signfold.folds.duplicates import assign_takes
 from signfold.folds.roles import FOLD_SCHEMA
@@ -123,11 +124,10 @@ def _check_groups(clips: pd.DataFrame, groups: pd.Series, plan: FoldPlan) -> Non
             "two are needed to keep signers apart. Set folds.group: sample (the report will say that signers are not "
             "apart), or folds.method: official if the dataset has a split of its own"
         )
-    listed = ", ".join(found[:10]) + (", ..." if len(found) > 10 else "")
     raise SignfoldError(
         f"folds.k: {len(plan.names)} folds are planned, but the usable videos form only {len(found)} groups "
-        f"({listed}); manifest.excluded.csv lists the videos that are left out and why. Correct or replace these"
-        + (f", or set folds.k: {len(found)}" if len(found) > 1 else "")
+        f"({shortened(found, 10)}); manifest.excluded.csv lists the videos that are left out and why. Correct or "
+        "replace these" + (f", or set folds.k: {len(found)}" if len(found) > 1 else "")
     )
 
 

@@ -19,7 +19,7 @@ from signfold.core import versions
 from signfold.core.files import read_parquet, write_parquet
 from signfold.folds.alignment import AGREES, NEAR, Alignment, best_alignment, body_motion, likely_shifts
 from signfold.folds.candidates import Candidate, candidates, has_window
-from signfold.folds.tracks import Floats, mirrored, motion, read_tracks
+from signfold.folds.tracks import Floats, mirrored, motion_size, read_tracks
 
 # Clips whose joints move less than this, in shoulder widths, are not compared: any two clips of a person who stands
 # still are alike.
@@ -51,11 +51,11 @@ def near_duplicates(ids: Sequence[str], tracks: Sequence[Floats], workers: int) 
     workers
         Number of threads.
     """
-    compared = [number for number, track in enumerate(tracks) if has_window(track) and motion(track) > STILL]
+    compared = [number for number, track in enumerate(tracks) if has_window(track) and motion_size(track) > STILL]
     moving = [tracks[number] for number in compared]
     rows: dict[tuple[str, str], dict[str, object]] = {}
     for pair in candidates(moving, workers) if moving else ():
-        found = compare(moving[pair.first], moving[pair.second], pair)
+        found = align_candidate(moving[pair.first], moving[pair.second], pair)
         names = ids[compared[pair.first]], ids[compared[pair.second]]
         if found and found.one_take and names not in rows:
             rows[names] = {**asdict(found), "mirrored": pair.mirrored}
@@ -64,7 +64,7 @@ def near_duplicates(ids: Sequence[str], tracks: Sequence[Floats], workers: int) 
     return pd.DataFrame(table, columns=SCHEMA.names).sort_values(["sample_id", "other_id"])
 
 
-def compare(one: Floats, other: Floats, pair: Candidate) -> Alignment | None:
+def align_candidate(one: Floats, other: Floats, pair: Candidate) -> Alignment | None:
     """Return the best alignment of a candidate's two tracks, the second mirrored if the candidate is.
 
     At another speed, the slower clip is brought to the clock of the faster one, where fewer frames have to be invented.

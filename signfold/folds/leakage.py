@@ -18,6 +18,7 @@ from signfold.core import versions
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_metadata, read_parquet, write_json
 from signfold.core.results import ROLES
+from signfold.core.text import shortened
 from signfold.dataset import spelling
 from signfold.folds.roles import FOLD_SCHEMA, other_version, signers_may_share
 
@@ -75,20 +76,20 @@ def check_signers(fold: AuditedFold) -> Iterator[str]:
     """No signer is in two roles, but for official splits and folds over videos."""
     if not signers_may_share(fold.metadata):
         for pair, signers in shared_signers(fold).items():
-            yield f"{pair} share signers: {_some(signers)}"
+            yield f"{pair} share signers: {shortened(signers, SHOWN)}"
 
 
 def check_contents(fold: AuditedFold) -> Iterator[str]:
     """No video's content is in two roles, whatever the file is called."""
     for one, other, digests in overlaps(fold, "sha256"):
         ids = fold.rows.loc[fold.rows["sha256"].isin(digests) & (fold.rows["copy"] == 0), "sample_id"]
-        yield f"{one} and {other} share the content of videos: {_some(sorted(ids))}"
+        yield f"{one} and {other} share the content of videos: {shortened(sorted(ids), SHOWN)}"
 
 
 def check_sources(fold: AuditedFold) -> Iterator[str]:
     """No video, and no copy of it, is in two roles."""
     for one, other, sources in overlaps(fold, "source_id"):
-        yield f"{one} and {other} share videos, or copies of them: {_some(sources)}"
+        yield f"{one} and {other} share videos, or copies of them: {shortened(sources, SHOWN)}"
 
 
 def check_copies(fold: AuditedFold) -> Iterator[str]:
@@ -96,17 +97,17 @@ def check_copies(fold: AuditedFold) -> Iterator[str]:
     for role in ("val", "test"):
         rows = fold.role(role)
         if (copies := rows["copy"] > 0).any():
-            yield f"copies in {role}: {_some(sorted(rows.loc[copies, 'sample_id']))}"
+            yield f"copies in {role}: {shortened(sorted(rows.loc[copies, 'sample_id']), SHOWN)}"
 
 
 def check_roles(fold: AuditedFold) -> Iterator[str]:
     """Every row has a known role and is there once; no role is empty, but for `val` if the fold says so."""
     unknown = sorted(set(fold.rows["role"].astype(str)) - {*ROLES, "none"})
     if unknown:
-        yield f"unknown roles: {_some(unknown)}; expected train, val, test or none"
+        yield f"unknown roles: {shortened(unknown, SHOWN)}; expected train, val, test or none"
     twice = fold.rows.loc[fold.rows["sample_id"].duplicated(), "sample_id"]
     if len(twice):
-        yield f"rows that are there twice: {_some(sorted(set(twice)))}"
+        yield f"rows that are there twice: {shortened(sorted(set(twice)), SHOWN)}"
     needed = [role for role in ROLES if role != "val" or fold.metadata.get("val_group")]
     for role in needed:
         if fold.role(role).empty:
@@ -124,7 +125,7 @@ def check_takes(fold: AuditedFold) -> Iterator[str]:
                 apart = f"joints {pair['distance']:.3f} shoulder widths apart"
                 shown.append(f"{pair['sample_id']} and {pair['other_id']} ({apart})")
         if shown:
-            yield f"{one} and {other} show the same take: {_some(shown)}"
+            yield f"{one} and {other} show the same take: {shortened(shown, SHOWN)}"
 
 
 # Each check yields a message for each problem of one fold.
@@ -148,12 +149,12 @@ def check_together(folds: Sequence[AuditedFold]) -> Iterator[str]:
     tested = pd.concat([fold.role("test") for fold in folds])["sample_id"].value_counts()
     often = sorted(tested[tested > 1].index)
     if often:
-        yield f"videos in the test part of more than one fold: {_some(often)}"
+        yield f"videos in the test part of more than one fold: {shortened(often, SHOWN)}"
     if any(fold.metadata.get("method") == "official" for fold in folds):
         return
     never = sorted(set(first.rows.loc[first.rows["copy"] == 0, "sample_id"]) - set(tested.index))
     if never:
-        yield f"videos in the test part of no fold: {_some(never)}"
+        yield f"videos in the test part of no fold: {shortened(never, SHOWN)}"
 
 
 def audit_folds(fold_files: Sequence[Path], out_json: Path, duplicates: Path | None = None) -> None:
@@ -196,7 +197,7 @@ def audit_folds(fold_files: Sequence[Path], out_json: Path, duplicates: Path | N
     report = audit_report(folds)
     write_json(out_json, {**report, "same_take": _same_take(folds[0]) if duplicates else None})
     log.info("%d folds: nothing is in two roles", len(folds))
-    for line in spelling.described(report["near_equal"]):
+    for line in spelling.near_equal_lines(report["near_equal"]):
         log.warning("%s: the audit takes these names for different ones; if they mean one, join them (spellings)", line)
 
 
@@ -243,7 +244,3 @@ def _counts(fold: AuditedFold) -> dict[str, Any]:
         "val_group": fold.metadata.get("val_group"),
         "unlearnt_test_classes": fold.metadata.get("unlearnt_test_classes"),
     }
-
-
-def _some(items: Sequence[str]) -> str:
-    return ", ".join(items[:SHOWN]) + (f" and {len(items) - SHOWN} more" if len(items) > SHOWN else "")

@@ -68,7 +68,7 @@ def mirrored(track: Floats) -> Floats:
     return track[:, LAYOUT.mirror] * np.array([-1, 1], np.float32)
 
 
-def motion(track: Floats) -> float:
+def motion_size(track: Floats) -> float:
     """Return the root mean square distance of a track's joints from their mean positions, in shoulder widths."""
     seen = track[:, ~np.isnan(track).all(axis=(0, 2))]
     return float(np.sqrt(np.nanmean(((seen - np.nanmean(seen, axis=0)) ** 2).sum(axis=2)))) if seen.size else 0.0

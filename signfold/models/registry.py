@@ -20,11 +20,13 @@ from torch import nn
 from signfold.core.settings import ModelSettings
 from signfold.core.skeleton import layout
 from signfold.models.aagcn import AAGCN
+from signfold.models.conv import ConvNetwork
 from signfold.models.light import LightAAGCN
 
 NETWORKS: dict[str, Any] = {
     "aagcn": AAGCN,
     "light": LightAAGCN,
+    "conv": ConvNetwork,
 }
 
 

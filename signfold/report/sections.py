@@ -76,7 +76,7 @@ def data(results: Results) -> Section:
         "per_class": {"min": per_class.min(), "median": per_class.median(), "max": per_class.max()}
         if len(clips)
         else None,
-        "similar": spelling.described(results.near_equal),
+        "similar": spelling.near_equal_lines(results.near_equal),
         "reasons": _reasons(excluded),
         "excluded": excluded.head(LISTED).to_dict("records"),
         "excluded_total": len(excluded),

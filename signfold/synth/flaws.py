@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from signfold.dataset.synthetic import SynthClip, SynthSettings, clips, hard_to_see
+from signfold.dataset.synthetic import SynthClip, SynthSettings, hard_to_see, synthetic_clips
 from signfold.synth.signers import left_handed
 
 Kind = Literal[
@@ -38,7 +38,7 @@ def flaws(settings: SynthSettings) -> list[Flaw]:
         return []
     found: list[Flaw] = []
     originals: dict[tuple[int, int, int], SynthClip] = {}
-    for clip in clips(settings):
+    for clip in synthetic_clips(settings):
         original = originals.setdefault((clip.signer, clip.sign, clip.take), clip)
         found += _flaws_of(clip, original)
     number = hard_to_see(settings)

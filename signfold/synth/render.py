@@ -23,7 +23,7 @@ from signfold.core import versions
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_metadata, write_json, write_parquet
 from signfold.core.skeleton import HAND, POSE
-from signfold.dataset.synthetic import MADE, TRUTH, SynthClip, SynthSettings, clips, made, modified_ns, record
+from signfold.dataset.synthetic import MADE, TRUTH, SynthClip, SynthSettings, made, modified_ns, record, synthetic_clips
 from signfold.synth import scene
 from signfold.synth.flaws import flaws
 from signfold.synth.motion import FPS
@@ -63,7 +63,7 @@ def render(out: Path, settings: SynthSettings, workers: int = 1) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SignfoldError(f"{out}: cannot make this folder ({error.strerror}); choose another") from None
-    wanted = clips(settings)
+    wanted = synthetic_clips(settings)
     _remove_stale(out, {clip.name for clip in wanted})
     (out / TRUTH).unlink(missing_ok=True)
     write_json(out / MADE, record(settings))

@@ -115,13 +115,8 @@ class Shards:
             found[i] = self._array(shard)[row]
         return found
 
-    def verify(self, wanted: Iterable[str] | None = None) -> dict[str, str]:
+    def verify(self) -> dict[str, str]:
         """Read the arrays' files, and return the SHA-256 of each, by shard.
-
-        Parameters
-        ----------
-        wanted
-            Names of the shards; None for all.
 
         Raises
         ------
@@ -129,7 +124,7 @@ class Shards:
             If a file is not the one that was written with its table: a single bit is enough.
         """
         found = {}
-        for shard in sorted(self._paths if wanted is None else set(wanted)):
+        for shard in sorted(self._paths):
             path = self._paths[shard]
             found[shard] = _sha256(path)
             if found[shard] != self._sha256[shard]:

@@ -118,8 +118,9 @@ def width_of(text: str, size: int, *, bold: bool = False) -> int:
     return int(width)
 
 
-def legend(picture: Picture, at: tuple[float, float], size: int = 14) -> None:
+def legend(picture: Picture, at: tuple[float, float]) -> None:
     """Write the meaning of the colours, up to the right end `at` of the base line."""
+    size = 14
     entries = [(NAMES[part], COLOURS[part]) for part in PARTS] + [("imputed", IMPUTED)]
     x = at[0] - sum(width_of(name, size) + 2.4 * size for name, _ in entries) + size
     for name, colour in entries:
@@ -129,10 +130,9 @@ def legend(picture: Picture, at: tuple[float, float], size: int = 14) -> None:
         x += width_of(name, size) + 2.4 * size
 
 
-def chip(
-    picture: Picture, text: str, at: tuple[float, float], ground: Colour = PAPER, colour: Colour = TEXT, size: int = 12
-) -> int:
+def chip(picture: Picture, text: str, at: tuple[float, float], ground: Colour = PAPER, colour: Colour = TEXT) -> int:
     """Write a word on a filled ground, whose lower left corner is `at`; return the x where the ground ends."""
+    size = 12
     left, bottom = round(at[0]), round(at[1])
     right, top = left + width_of(text, size, bold=True) + size, bottom - round(1.6 * size)
     cv2.rectangle(picture, (left, top), (right, bottom), ground, -1, cv2.LINE_AA)
@@ -140,7 +140,7 @@ def chip(
     return right
 
 
-def strip(width: int, states: npt.NDArray[np.int_], row: int = 7, gap: int = 3) -> Picture:
+def strip(width: int, states: npt.NDArray[np.int_]) -> Picture:
     """Return a strip that shows a clip from left to right: a row for body, left hand, right hand.
 
     Parameters
@@ -149,9 +149,8 @@ def strip(width: int, states: npt.NDArray[np.int_], row: int = 7, gap: int = 3) 
         Width of the strip, in pixels.
     states
         (3, T) MISSING, DETECTED or FILLED, in the order of `PARTS`.
-    row, gap
-        Height of a row and of the space between rows, in pixels.
     """
+    row, gap = 7, 3  # pixels
     picture = np.full((len(states) * (row + gap) - gap, width, 3), PAPER, np.uint8)
     frame = np.minimum(np.arange(width) * states.shape[1] // width, states.shape[1] - 1)
     for place, (part, state) in enumerate(zip(PARTS, states, strict=True)):

@@ -69,7 +69,7 @@ def test_bad_videos_are_listed_with_status_and_reason(tmp_path: Path) -> None:
     found = doctor.diagnose(results)
     assert reasons(found.bad) == {"b": "unreadable: the file is empty", "c": "no_person: nobody"}
     assert not found.suspicious
-    lines = "\n".join(doctor.listing(found, results))
+    lines = "\n".join(doctor.diagnosis_lines(found, results))
     assert "ffprobe videos/b.mp4" in lines  # there is no frame to look at
     assert f"signfold view c --results {results}" in lines
 
@@ -80,7 +80,7 @@ def test_names_that_may_be_one_person_are_listed(tmp_path: Path) -> None:
     files.write_parquet(table, results / "index.parquet", {"near_equal": {"signer": [["Anna", "anna"]]}})
     found = doctor.diagnose(results)
     assert found.spellings == ["signer: 'Anna', 'anna'"]
-    lines = doctor.listing(found, results)
+    lines = doctor.diagnosis_lines(found, results)
     assert lines[:2] == [
         "Perhaps one name each: set `spellings` of the dataset to join or keep",
         "  signer: 'Anna', 'anna'",
@@ -155,7 +155,7 @@ def test_copies_are_grouped_and_say_what_differs(tmp_path: Path) -> None:
     (group,) = found.duplicates
     assert reasons(group)["a"] == "label house, signer s1; labels differ"
     assert sorted(reasons(group)) == ["a", "b", "c"]
-    assert doctor.listing(found, results)[-1] == "4 videos: 0 bad, 0 suspicious, 3 with the content of another."
+    assert doctor.diagnosis_lines(found, results)[-1] == "4 videos: 0 bad, 0 suspicious, 3 with the content of another."
 
 
 def test_what_left_the_index_is_not_listed_and_what_is_not_extracted_is_counted(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from signfold.core.text import counted, did_you_mean, duration
+from signfold.core.text import counted, did_you_mean, duration, shortened
 
 
 def test_a_number_agrees_with_its_noun() -> None:
@@ -31,3 +31,8 @@ def test_the_nearest_known_name_is_suggested_where_one_is_near() -> None:
     assert did_you_mean("dmo", ["demo", "domino", "mine"]) == "did you mean 'demo'?"
     assert did_you_mean("epoch", {"epochs": 3}, "`") == "did you mean `epochs`?"
     assert did_you_mean("xyz", ["demo", "mine"]) == ""
+
+
+def test_a_long_list_ends_with_the_number_of_the_others() -> None:
+    assert shortened(["a", "b", "c"], 3) == "a, b, c"
+    assert shortened(["a", "b", "c", "d"], 2) == "a, b and 2 more"

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from signfold.core.errors import SignfoldError
-from signfold.dataset.synthetic import SynthSettings, clip_names, clips, hard_to_see, modified_ns
+from signfold.dataset.synthetic import SynthSettings, clip_names, hard_to_see, modified_ns, synthetic_clips
 
 DEMO = SynthSettings(signs=12, signers=6, takes=2, seed=0, planted=True)
 
@@ -22,7 +22,7 @@ def test_names_are_known_without_drawing() -> None:
 
 
 def test_names_follow_the_pattern_of_vsl() -> None:
-    named = clips(SynthSettings(signs=3, signers=2, takes=2))
+    named = synthetic_clips(SynthSettings(signs=3, signers=2, takes=2))
     assert len({clip.name for clip in named}) == len(named) == 12
     for clip in named:
         assert int(clip.name.split("_")[0]) == clip.signer
@@ -51,7 +51,7 @@ def test_other_settings_have_another_time() -> None:
 
 @pytest.mark.parametrize("settings", [DEMO, SynthSettings(2, 2, 1, 0, True), SynthSettings(2, 3, 1, 5, True)])
 def test_what_is_planted(settings: SynthSettings) -> None:
-    found = clips(settings)
+    found = synthetic_clips(settings)
     plain = settings.signs * settings.signers * settings.takes
     assert len({clip.name for clip in found}) == len(found) == plain + 4
     wrong = [clip for clip in found if clip.named_sign not in (None, clip.sign)]
@@ -69,5 +69,5 @@ def test_what_is_planted(settings: SynthSettings) -> None:
 
 
 def test_without_flaws_every_name_says_what_is_shown() -> None:
-    assert all(clip.named_sign == clip.sign for clip in clips(SynthSettings()))
+    assert all(clip.named_sign == clip.sign for clip in synthetic_clips(SynthSettings()))
     assert hard_to_see(SynthSettings()) is None

@@ -14,7 +14,7 @@ from scipy.stats import binom
 from signfold.cli.main import main
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_parquet, write_parquet
-from signfold.evaluation.compare import by_sign, compare, listing
+from signfold.evaluation.compare import by_sign, compare, comparison_lines
 from signfold.evaluation.intervals import Interval
 
 
@@ -103,7 +103,7 @@ def test_the_command_prints_a_verdict(tmp_path: Path) -> None:
     assert "; no difference can be told" in same.output
     for low, high in ((0.0, 0.2), (-0.2, 0.0)):
         open_at_0 = replace(compare(bad, good), gain=Interval(0.1, low, high))
-        assert listing(open_at_0, bad, good)[4].endswith("; no difference can be told")
+        assert comparison_lines(open_at_0, bad, good)[4].endswith("; no difference can be told")
 
 
 def test_a_long_list_of_signs_is_cut(tmp_path: Path) -> None:
@@ -118,11 +118,11 @@ def test_a_long_list_of_signs_is_cut(tmp_path: Path) -> None:
         table.loc[39, "gloss"] = names[0]
         write_parquet(pa.Table.from_pandas(table, preserve_index=False), file, {})
         folders.append(path)
-    lines = listing(compare(*folders), *folders)
+    lines = comparison_lines(compare(*folders), *folders)
     at = lines.index("better in B: 25 of 39 signs")
     assert all(line.endswith(": 0 to 1 of 1 clips") for line in lines[at + 1 : at + 11])
     assert lines[at + 11 : at + 13] == ["  and 15 more", "worse in B: 0 of 39 signs"]
-    assert listing(compare(*folders), *folders, most=25)[-2] == f"  {names[0]}: 0 to 1 of 2 clips"
+    assert comparison_lines(compare(*folders), *folders, most=25)[-2] == f"  {names[0]}: 0 to 1 of 2 clips"
     assert lines[2] == "40 clips in both (0 only in A, 0 only in B)"
     assert lines[3] == "top-1 on these: A 0.0%, B 62.5%"
 

@@ -129,7 +129,7 @@ class TestSigners:
         plan = FoldPlan("fold-1", tuple(f"fold-{n}" for n in range(1, 13)), FoldSettings(), 0)
         with pytest.raises(SignfoldError) as error:
             build_fold(*write_items(tmp_path, people(11)), tmp_path / "x.parquet", plan)
-        assert "signer signer8, ...)" in str(error.value)
+        assert "signer signer8 and 1 more)" in str(error.value)
         assert "signer9" not in str(error.value)
 
     def test_a_class_with_one_video_is_no_obstacle(self, tmp_path):

@@ -15,7 +15,7 @@ from signfold.core.clip import PARTS, Extraction, Keypoints, ShardClip, write_sh
 from signfold.core.files import read_metadata, read_parquet, write_parquet
 from signfold.folds import duplicates
 from signfold.folds.candidates import Candidate
-from signfold.folds.tracks import joint_track, motion
+from signfold.folds.tracks import joint_track, motion_size
 from signfold.tensors.resample import interpolate
 
 
@@ -91,7 +91,7 @@ def test_the_speed_of_short_clips_is_that_of_their_lengths(turned: bool) -> None
     whole = joint_track(take(1, fps=20.0, noise=0))[:21]
     fast = interpolate(whole, np.arange(21), np.linspace(0, 20, 17))
     pair = (whole, fast) if turned else (fast, whole)
-    row = duplicates.compare(*pair, Candidate(0, 1, False, False))
+    row = duplicates.align_candidate(*pair, Candidate(0, 1, False, False))
     assert row is not None
     assert row.speed == pytest.approx(0.8 if turned else 1.25, rel=0.005)
     assert row.shift_ms == pytest.approx(0, abs=3)
@@ -103,7 +103,7 @@ def test_the_threshold_of_motion_is_where_it_says() -> None:
     moving = joint_track(take(1, noise=0))
     mean = moving.mean(axis=0)
     for factor, pairs in ((1.1, 1), (0.9, 0)):
-        scaled = mean + (moving - mean) * factor * duplicates.STILL / motion(moving)
+        scaled = mean + (moving - mean) * factor * duplicates.STILL / motion_size(moving)
         assert len(duplicates.near_duplicates(["a", "b"], [scaled, scaled.copy()], 1)) == pairs
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from takes import flipped, resized, take, without_a_hand
 
-from signfold.folds.tracks import BODY, LAYOUT, fast_motion, joint_track, mirrored, motion
+from signfold.folds.tracks import BODY, LAYOUT, fast_motion, joint_track, mirrored, motion_size
 
 
 def joint(track, name):
@@ -66,10 +66,10 @@ def test_the_track_of_a_mirrored_video_is_the_mirrored_track():
 def test_motion_is_the_distance_from_the_mean_position():
     track = np.zeros((40, len(LAYOUT.joints), 2), np.float32)
     track[::2, BODY, 0], track[1::2, BODY, 0] = 3.0, 1.0  # 1 from the mean, one in so many joints
-    assert motion(track) == pytest.approx(np.sqrt(len(BODY) / len(LAYOUT.joints)))
+    assert motion_size(track) == pytest.approx(np.sqrt(len(BODY) / len(LAYOUT.joints)))
     track[:, [v for v in range(track.shape[1]) if v not in BODY]] = np.nan
-    assert motion(track) == pytest.approx(1.0)
-    assert motion(np.full_like(track, np.nan)) == 0.0
+    assert motion_size(track) == pytest.approx(1.0)
+    assert motion_size(np.full_like(track, np.nan)) == 0.0
 
 
 def test_fast_motion_keeps_what_is_faster_than_half_a_second():

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from signfold.core.files import read_parquet, write_json, write_parquet
 from signfold.core.settings import EvaluationSettings, TensorSettings
-from signfold.evaluation.evaluate import Inputs, evaluate
+from signfold.evaluation.evaluate import EvaluationInputs, evaluate
 
 WORDS = "hello thanks water mother father school eat drink house friend book go come help want name work day rain tree"
 
@@ -77,7 +77,7 @@ def evaluated(root: Path, **options: object) -> Path:
 def run_evaluate(root: Path, settings: EvaluationSettings | None = None, seeds: int = 1) -> dict:
     """Evaluate everything below `root`; return the summary."""
     folds = {path.stem: path for path in sorted((root / "folds").glob("*.parquet"))}
-    inputs = Inputs(
+    inputs = EvaluationInputs(
         models={(path.parent.name, path.name): path for path in sorted((root / "models").glob("*/*"))},
         folds=folds,
         audit=root / "folds/audit.json",

@@ -10,7 +10,13 @@ from pathlib import Path
 from signfold import report
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "path"}
-CONFIG = {"dataset": "demo", "note": "<script>alert(1)</script>", "training": {"epochs": 20}, "fusion": (2, 2)}
+CONFIG = {
+    "dataset": "demo",
+    "note": "<script>alert(1)</script>",
+    "model": {"network": "conv"},
+    "training": {"epochs": 20},
+    "fusion": (2, 2),
+}
 
 
 class Page(HTMLParser):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from signfold.core.skeleton import SIDES
-from signfold.dataset.synthetic import SynthSettings, clips
+from signfold.dataset.synthetic import SynthSettings, synthetic_clips
 from signfold.synth import scene
 from signfold.synth.motion import Performance
 from signfold.synth.signers import signer
 from signfold.synth.signs import SIGNS
 
 SET = SynthSettings(signs=len(SIGNS), signers=12, takes=2)
-CLIPS = {(clip.signer, clip.sign, clip.take): clip for clip in clips(SET)}
+CLIPS = {(clip.signer, clip.sign, clip.take): clip for clip in synthetic_clips(SET)}
 
 
 def performed(number: int, sign: int = 1, take: int = 1) -> Performance:

@@ -87,7 +87,7 @@ def test_a_run_that_is_not_finished_says_so(tmp_path: Path) -> None:
         load_results(tmp_path)
 
 
-@pytest.mark.parametrize(("name", "later"), [("NETWORK", {"aagcn": 2}), ("TENSORS", versions.TENSORS + 1)])
+@pytest.mark.parametrize(("name", "later"), [("NETWORK", {"conv": 2}), ("TENSORS", versions.TENSORS + 1)])
 def test_weights_of_another_version_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, later: Any
 ) -> None:

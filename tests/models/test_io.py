@@ -35,7 +35,7 @@ LABELS = ("a", "b", "c", "ä", "e")
 def saved(folder: Path, model: Any = None, **changes: Any) -> Any:
     """Save a tiny network, and return it."""
     model = stirred(small()).eval() if model is None else model
-    described = {"settings": ModelSettings(width=0.125), "tensors": TENSORS, "labels": LABELS, "stream": "bone"}
+    described = {"settings": ModelSettings("aagcn", 0.125), "tensors": TENSORS, "labels": LABELS, "stream": "bone"}
     save_model(folder, model, **{**described, "provenance": {"sha256": []}, **changes})
     return model
 

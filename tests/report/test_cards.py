@@ -16,7 +16,8 @@ from signfold.report.format import share, span
 
 def written(root: Path) -> tuple[str, str]:
     paths = root / "model_card.md", root / "data_card.md"
-    run = report.Run("demo", {}, {"signfold": "0.1.0", "torch": "2"}, "snakemake --cores all")
+    config = {"model": {"network": "light"}}
+    run = report.Run("demo", config, {"signfold": "0.1.0", "torch": "2"}, "snakemake --cores all")
     report.cards(report.Results(root), *paths, run)
     return paths[0].read_text(encoding="utf-8"), paths[1].read_text(encoding="utf-8")
 
@@ -31,6 +32,7 @@ def test_the_model_card_has_the_headline_with_interval_and_every_signer(root: Pa
     summary = json.loads((root / "evaluation/metrics.json").read_text(encoding="utf-8"))
     assert f"| top-1 | {share(summary['top1']['value'])} | {span(summary['top1'])} |" in model
     assert summary["protocol"] in model
+    assert "`model.network: light`; streams: joint, bone" in model
     assert all(f"| s{number:02d} |" in model for number in range(6))
     assert summary["baseline"]["method"] in model
     assert "6 signers were tested, each unseen in training." in model

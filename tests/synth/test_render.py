@@ -12,7 +12,7 @@ import pytest
 from signfold.core.errors import SignfoldError
 from signfold.core.files import read_metadata, read_parquet, write_parquet
 from signfold.core.skeleton import HAND, POSE, SIDES
-from signfold.dataset.synthetic import MADE, TRUTH, clips
+from signfold.dataset.synthetic import MADE, TRUTH, synthetic_clips
 from signfold.synth import SynthSettings, clip_names, scene
 from signfold.synth.flaws import flaws
 from signfold.synth.motion import FEWEST_FRAMES, MOST_FRAMES
@@ -155,7 +155,7 @@ def test_holistic_sees_what_was_drawn(folder):
         i for i, sample in enumerate(read_parquet(folder / TRUTH)["sample_id"].to_pylist()) if f"{sample}.mp4" == name
     ]
     hand = truth(folder, f"{dominant}_hand")[rows]
-    signs = scene.parts(clips(SMALL)[0], SMALL)[0].act.arms[dominant].active
+    signs = scene.parts(synthetic_clips(SMALL)[0], SMALL)[0].act.arms[dominant].active
     active = np.flatnonzero(signs)[2:-1]
     poses, errors = 0, []
     with Holistic() as model:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from signfold.dataset.synthetic import SynthSettings, clips, hard_to_see
+from signfold.dataset.synthetic import SynthSettings, hard_to_see, synthetic_clips
 from signfold.synth import scene
 
 SETTINGS = SynthSettings(signs=2, signers=3, takes=1, seed=0, planted=True)
-CLIPS = clips(SETTINGS)
+CLIPS = synthetic_clips(SETTINGS)
 
 
 def test_two_people_stand_beside_each_other() -> None:

@@ -6,10 +6,10 @@ from signfold.core.job import job
 
 with job(snakemake.log[0], snakemake.threads):
     from signfold.core.settings import EvaluationSettings
-    from signfold.evaluation.evaluate import Inputs, evaluate
+    from signfold.evaluation.evaluate import EvaluationInputs, evaluate
 
     streams = {Path(path).parents[1] for path in snakemake.input.metrics}
-    inputs = Inputs(
+    inputs = EvaluationInputs(
         models={(stream.parent.name, stream.name): stream for stream in sorted(streams)},
         folds={Path(path).stem: Path(path) for path in snakemake.input.folds},
         audit=Path(snakemake.input.audit),
