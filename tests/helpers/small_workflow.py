@@ -18,7 +18,12 @@ REPORT = "results/demo/report.html"
 
 def small_config(signers: int = 3, takes: int = 1, **settings: Any) -> dict[str, Any]:
     """Return the configuration of two signs and a small network, with further settings of the dataset."""
-    small = {"shards": 2, "tensors": {"frames": 16}, "model": {"width": 0.125}, "training": {"epochs": 1}}
+    small = {
+        "shards": 2,
+        "tensors": {"frames": 16},
+        "model": {"network": "conv", "width": 0.125},
+        "training": {"epochs": 1},
+    }
     synth = {"signs": 2, "signers": signers, "takes": takes, "seed": 0, "planted": False}
     return {"datasets": {"demo": {"synth": synth, "settings": small | settings}}, "evaluation": {"confidence": 0.9}}
 
