@@ -23,6 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--every-clip", action="store_true", help="compare every real clip with legacy Holistic: an hour")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what one worker must run alone, so that the other does not wait for it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The real recordings that lie beside a checkout in development; users do not have them."""
