@@ -1,6 +1,6 @@
 """ONNX Runtime beside torch: seconds a clip on one core, and what 8-bit weights cost in accuracy.
 
-    python benchmarks/onnx_runtime.py            # latency of both networks, untrained, with the default's tensors
+    python benchmarks/onnx_runtime.py            # latency of each network, untrained, with the default's tensors
     python benchmarks/onnx_runtime.py --int8     # accuracy too, with what benchmarks/rejection.py trained
 
 All ways take turns in one process; a figure is the median of its processor time, which other programs hardly change,
@@ -156,7 +156,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     result: dict[str, Any] = {}
-    for kind in ("aagcn", "light"):
+    for kind in ("conv", "aagcn", "light"):
         result[kind] = latency(kind)
         for name, own in result[kind].items():
             print(f"{kind:6} {name:14} {own['ms']:7.1f} ms a clip, {own['ratio']:.2f} of torch in fp32", flush=True)
