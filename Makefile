@@ -45,7 +45,7 @@ torture: setup ## inject faults into the workflow and say which it held (half an
 bench-keypoints: setup ## measure extraction beside the models alone and the plain way (half an hour)
 	@$(BIN)/python benchmarks/keypoints.py 2>/dev/null
 
-bench-training: setup ## measure both networks beside a plain one
+bench-training: setup ## measure the networks beside a plain one
 	@$(BIN)/python benchmarks/training.py
 
 bench-imputation: setup ## measure imputed joints against the true ones of rendered clips
