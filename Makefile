@@ -39,7 +39,7 @@ test: setup ## run the tests
 test-slurm: setup ## run the demo, and much that goes wrong, on a SLURM of one node (needs slurm-wlm and munge)
 	@$(BIN)/python -m pytest tests/slurm/on_slurm.py
 
-torture: setup ## inject faults into the workflow and say which it held (half an hour; make torture FAULTS="--faults 100 --seed 1")
+torture: setup ## inject faults into the workflow and say which it held (ten minutes; make torture FAULTS="--faults 100 --seed 1")
 	@$(BIN)/python tests/torture/run.py $(FAULTS)
 
 bench-keypoints: setup ## measure extraction beside the models alone and the plain way (half an hour)
