@@ -109,3 +109,14 @@ def test_importing_signfold_loads_nothing_heavy() -> None:
     code = f"import signfold, sys; print(sorted({heavy} & set(sys.modules)), signfold.load)"
     said = subprocess.check_output([sys.executable, "-c", code], text=True)
     assert said.startswith("[] <function load")
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_export(
+    tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported: list[object] = []
+    monkeypatch.setattr("signfold.inference.onnx.exported", lambda model: exported.append(model) or {})
+    (tmp_path / "file").touch()
+    with pytest.raises(SignfoldError, match="file"):
+        pack(results, tmp_path / "file" / "a.signfold", onnx=True)
+    assert exported == []
